@@ -1,0 +1,1 @@
+"""Kraftflyt's simulation core: importable and testable without a web server."""
