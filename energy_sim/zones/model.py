@@ -161,7 +161,7 @@ class ZoneInputs:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Energy from one zone to another on one day over one route; ``sent`` leaves the supplier, ``delivered`` arrives."""
+    """Energy from one zone to another on one day over one route: sent by the supplier, delivered to the importer."""
 
     date: str
     phase: int  # 2 | 4

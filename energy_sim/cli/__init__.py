@@ -1,0 +1,74 @@
+"""The `energy-sim` command: one file per room. Exit code 0, 1 for a failed run, 2 for bad input with one line."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from energy_sim.cli import runs, serve, zones
+from energy_sim.cli.options import Context
+from energy_sim.config import load_config
+from energy_sim.errors import EnergySimError
+from energy_sim.logs import set_up_logging
+
+logger = logging.getLogger(__name__)
+
+app = typer.Typer(
+    help="Kraftflyt: energy moving, from the hydro zones of a country down to one house.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.add_typer(zones.app, name="zones")
+app.add_typer(runs.app, name="runs")
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Configuration file; its keys override config.yaml.")
+    ] = None,
+    log_level: Annotated[str, typer.Option("--log-level", help="ERROR, WARNING, INFO or DEBUG.")] = "",
+    log_file: Annotated[Path | None, typer.Option("--log-file", help="Log to this rotating file too.")] = None,
+) -> None:
+    """Options of every command."""
+    loaded = load_config(config)
+    level = (log_level or loaded.logging.level).upper()
+    if level not in {"ERROR", "WARNING", "INFO", "DEBUG"}:
+        raise typer.BadParameter(f"{log_level!r} is not one of ERROR, WARNING, INFO, DEBUG", param_hint="--log-level")
+    configured = loaded.path(loaded.logging.file) if loaded.logging.file else None
+    set_up_logging(level, log_file or configured, loaded.logging.max_mb, loaded.logging.backups)
+    context.obj = Context(config=loaded, config_file=config)
+
+
+def main() -> None:
+    """Run the command and exit with its code; the edge where every error becomes a line."""
+    try:
+        code = app(standalone_mode=False)
+    except EnergySimError as error:
+        _fail(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "energy-sim"
+        _fail(f"{error.format_message()}  (see `{command} --help`)")
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        sys.stderr.write("energy-sim: stopped\n")
+        sys.exit(1)
+    except Exception as error:
+        logger.exception("command failed")
+        sys.stderr.write(f"energy-sim: failed: {type(error).__name__}: {error}\n")
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(line: str) -> None:
+    sys.stderr.write(f"energy-sim: {' '.join(line.split())}\n")
+    sys.exit(2)

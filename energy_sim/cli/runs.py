@@ -1,0 +1,59 @@
+"""`energy-sim runs`: finished runs on disk."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from energy_sim.cli.options import Context, console
+from energy_sim.runs import RunStore
+
+app = typer.Typer(help="Finished runs: list, show, export, delete.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Name of the run.")]
+
+
+def _store(context: typer.Context) -> RunStore:
+    chosen: Context = context.obj
+    return RunStore(chosen.config.path(chosen.config.runs.folder))
+
+
+@app.command("list")
+def list_runs(context: typer.Context) -> None:
+    """List all finished runs, newest first."""
+    table = Table("run", "created (UTC)", "first day", "last day", "unmet MWh", box=None)
+    for run in _store(context).list():
+        total = run.summary.get("totals_mwh", {})
+        table.add_row(
+            run.name,
+            run.created[:19],
+            str(run.summary.get("first_day", "")),
+            str(run.summary.get("last_day", "")),
+            f"{total.get('unmet', 0.0):,.0f}",
+        )
+    console.print(table)
+
+
+@app.command()
+def show(context: typer.Context, name: Name) -> None:
+    """Show a run's parameters and summary as JSON."""
+    run = _store(context).load(name)
+    console.print_json(data={"name": run.name, "params": dict(run.params), "summary": dict(run.summary)})
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    name: Name,
+    out: Annotated[Path, typer.Option("--out", help="Zip file to write.")],
+) -> None:
+    """Pack a run as a zip file."""
+    console.print(str(_store(context).export(name, out)))
+
+
+@app.command()
+def delete(context: typer.Context, name: Name) -> None:
+    """Delete a run."""
+    _store(context).delete(name)
+    console.print(f"deleted {name}")

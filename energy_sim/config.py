@@ -1,0 +1,191 @@
+"""config.yaml as frozen, checked models: one per section. `load_config` is the only way in."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from energy_sim.errors import ConfigError
+
+DEFAULT_PATH = Path(__file__).resolve().parents[1] / "config.yaml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class ServerConfig(_Section):
+    """Where the dashboard listens and how many requests it answers at once."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    workers: Annotated[int, Field(ge=1, le=64)]
+    threads: Annotated[int, Field(ge=1, le=256)]
+
+
+class LoggingConfig(_Section):
+    """Console and rotating file."""
+
+    level: Literal["ERROR", "WARNING", "INFO", "DEBUG"]
+    file: str
+    max_mb: Annotated[float, Field(gt=0, le=1000)]
+    backups: Annotated[int, Field(ge=0, le=100)]
+
+
+class DatabaseConfig(_Section):
+    """SQLAlchemy URL of the database that holds sessions."""
+
+    url: Annotated[str, Field(min_length=1)]
+
+
+class ComputeConfig(_Section):
+    """Where ensembles run: threads of this process, or a Dask cluster."""
+
+    threads: Annotated[int, Field(ge=0, le=1024)]
+    scheduler: str
+
+
+class RunsConfig(_Section):
+    """Where finished runs are kept."""
+
+    folder: Annotated[str, Field(min_length=1)]
+
+
+class SessionsConfig(_Section):
+    """Life of live sessions, see session.py."""
+
+    idle_pause_s: Annotated[float, Field(ge=5, le=86400)]
+    delete_after_days: Annotated[float, Field(ge=1, le=3650)]
+    max_in_memory: Annotated[int, Field(ge=1, le=10000)]
+    checkpoint_every_s: Annotated[float, Field(ge=1, le=3600)]
+
+
+class ZonesConfig(_Section):
+    """Defaults of the zones room."""
+
+    input: Annotated[str, Field(min_length=1)]
+    network: str
+    start: date
+    days: Annotated[int, Field(ge=1, le=100_000)]
+    warm_up_days: Annotated[int, Field(ge=0, le=10_000)]
+    hydro_efficiency: Annotated[float, Field(gt=0, le=1)]
+    loss_factor: Annotated[float, Field(ge=0, lt=1)]
+    days_per_second: Annotated[float, Field(ge=0.1, le=60)]
+    chart_days: Annotated[int, Field(ge=7, le=100_000)]
+    tick_ms: Annotated[int, Field(ge=50, le=10_000)]
+
+
+class Config(_Section):
+    """The whole configuration; `root` is the folder relative paths count from."""
+
+    server: ServerConfig
+    logging: LoggingConfig
+    database: DatabaseConfig
+    compute: ComputeConfig
+    runs: RunsConfig
+    sessions: SessionsConfig
+    zones: ZonesConfig
+    root: Annotated[Path, Field(exclude=True)]
+
+    def path(self, value: str) -> Path:
+        """A configured path as an absolute one."""
+        return (self.root / value).resolve()
+
+    @property
+    def database_url(self) -> str:
+        """The database URL with a relative SQLite file made absolute."""
+        prefix = "sqlite:///"
+        url = self.database.url
+        if url.startswith(prefix) and not url.startswith((prefix + "/", prefix + ":memory:")):
+            return prefix + str(self.path(url.removeprefix(prefix)))
+        return url
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Read and check a configuration file.
+
+    Args:
+        path: the file; the project's own config.yaml when None. Keys it leaves out keep the project's default.
+
+    Raises:
+        ConfigError: naming every unknown key, wrong type and value out of range at once.
+    """
+    content = _read(DEFAULT_PATH)
+    chosen = path or DEFAULT_PATH
+    if path is not None:
+        for name, section in _read(path).items():
+            base = content.get(name)
+            content[name] = {**base, **section} if isinstance(base, dict) and isinstance(section, dict) else section
+    if "root" in content:
+        raise ConfigError(f"{chosen}: root: unknown key; remove it")
+    try:
+        return Config.model_validate({**content, "root": chosen.resolve().parent})
+    except ValidationError as error:
+        raise ConfigError.from_problems(describe_problems(error, str(chosen), Config)) from error
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); give the path of a configuration file"
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: is no valid YAML ({' '.join(str(error).split())})") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: holds a {type(content).__name__}; give sections such as `zones:`")
+    return {str(key): value for key, value in content.items()}
+
+
+_MENDS = {
+    "greater_than_equal": ("is below {ge}", "give {ge} or more"),
+    "greater_than": ("is not above {gt}", "give more than {gt}"),
+    "less_than_equal": ("is above {le}", "give {le} or less"),
+    "less_than": ("is not below {lt}", "give less than {lt}"),
+    "missing": ("is missing", "add it"),
+    "literal_error": ("is not one of {expected}", "choose one of them"),
+    "string_pattern_mismatch": ("does not match {pattern}", "write it in that form"),
+}
+
+
+def describe_problems(error: ValidationError, where: str, model: type[BaseModel] | None = None) -> list[str]:
+    """Pydantic's findings as lines that name file, path, value, limit and mend."""
+    lines = []
+    for found in error.errors():
+        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in found["loc"]).lstrip(".")
+        shown = "" if found["type"] == "missing" else f"{_short(found['input'])} "
+        if found["type"] == "extra_forbidden":
+            known = _known_keys(model, found["loc"][:-1])
+            what = "unknown key" + (f"; the keys here are {', '.join(known)}" if known else "; remove it")
+        elif found["type"] in _MENDS:
+            wrong, mend = _MENDS[found["type"]]
+            facts = found.get("ctx", {})
+            what = f"{shown}{wrong.format(**facts)}; {mend.format(**facts)}"
+        else:
+            message = found["msg"].removeprefix("Value error, ")
+            what = (
+                message if found["type"] == "value_error" else f"{shown}is refused: {message[0].lower()}{message[1:]}"
+            )
+        lines.append(f"{where}: {place + ': ' if place else ''}{what}")
+    return lines
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _known_keys(model: type[BaseModel] | None, path: tuple[int | str, ...]) -> list[str]:
+    for part in path:
+        if model is None or not isinstance(part, str) or part not in model.model_fields:
+            return []
+        annotation = model.model_fields[part].annotation
+        model = next(
+            (a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)), None
+        )
+    return [name for name in model.model_fields if name != "root"] if model else []

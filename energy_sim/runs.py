@@ -1,0 +1,185 @@
+"""Finished runs on disk: a folder each, written whole or not at all.
+
+``runs/{room}_{YYYYMMDD_HHMMSS}_{6 hex}/`` holds params.json, summary.json, the tables as Parquet and CSV, and figures.
+"""
+
+import json
+import logging
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from energy_sim.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[a-z]{1,20}_\d{8}_\d{6}_[0-9a-f]{6}")
+_TABLE = re.compile(r"[a-z0-9_]{1,60}")
+_STAGING = ".writing-"
+_MARK = "params.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the list of runs shows of one."""
+
+    name: str
+    room: str
+    created: str  # ISO time, UTC
+    folder: Path
+    params: Mapping[str, Any]
+    summary: Mapping[str, Any]
+
+
+def new_name(room: str) -> str:
+    """A fresh run name for a room."""
+    return f"{room}_{datetime.now(UTC):%Y%m%d_%H%M%S}_{secrets.token_hex(3)}"
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Write a folder whole or not at all: fill the folder that is yielded; it takes `target`'s place on success.
+
+    An existing folder keeps what else it holds; its files of the same names are replaced, params.json last.
+
+    Raises:
+        DataError: the place cannot be written, or is a file.
+    """
+    if target.exists() and not target.is_dir():
+        raise DataError(f"{target}: is a file; give the name of a folder")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging = target.parent / f"{_STAGING}{target.name}-{secrets.token_hex(4)}"
+        staging.mkdir()
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
+    try:
+        yield staging
+        if not target.exists() or not any(target.iterdir()):
+            staging.replace(target)
+        else:
+            _merge(staging, target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _merge(source: Path, target: Path) -> None:
+    for item in sorted(source.iterdir(), key=lambda path: path.name == _MARK):
+        place = target / item.name
+        if item.is_dir():
+            place.mkdir(exist_ok=True)
+            _merge(item, place)
+        else:
+            item.replace(place)
+
+
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write each table as CSV (header, full precision) and Parquet."""
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON for people to read; NaN and infinity are refused."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+class RunStore:
+    """The folder of finished runs."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`, which is made when the first run is written."""
+        self.folder = folder
+
+    def path(self, name: str) -> Path:
+        """The folder of one run.
+
+        Raises:
+            DataError: the name is not that of a run, or there is none of that name.
+        """
+        if not _NAME.fullmatch(name):
+            raise DataError(f"run {name[:80]!r}: not a run's name; names look like zones_20260131_120000_a1b2c3")
+        path = self.folder / name
+        if not (path / _MARK).is_file():
+            raise DataError(f"run {name}: there is none of that name in {self.folder}; see `energy-sim runs list`")
+        return path
+
+    def load(self, name: str) -> Run:
+        """Read a run's parameters and summary.
+
+        Raises:
+            DataError: there is no such run, or its files cannot be read.
+        """
+        path = self.path(name)
+        room, day, clock, _ = name.rsplit("_", 3)
+        return Run(
+            name=name,
+            room=room,
+            created=datetime.strptime(day + clock, "%Y%m%d%H%M%S").replace(tzinfo=UTC).isoformat(),
+            folder=path,
+            params=_read_json(path / _MARK),
+            summary=_read_json(path / "summary.json"),
+        )
+
+    def table(self, name: str, table: str) -> pd.DataFrame:
+        """Read one table of a run.
+
+        Raises:
+            DataError: there is no such run or table.
+        """
+        path = self.path(name) / f"{table}.parquet"
+        if not _TABLE.fullmatch(table) or not path.is_file():
+            raise DataError(f"run {name}: has no table {table[:60]!r}")
+        return pd.read_parquet(path)
+
+    def list(self) -> list[Run]:
+        """All whole runs, newest first; a run that cannot be read is logged and left out."""
+        found = []
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+            if not _NAME.fullmatch(path.name):
+                continue
+            try:
+                found.append(self.load(path.name))
+            except DataError as error:
+                logger.warning("run left out of the list reason=%s", error)
+        return sorted(found, key=lambda run: (run.created, run.name), reverse=True)
+
+    def export(self, name: str, target: Path) -> Path:
+        """Pack a run as a zip file.
+
+        Raises:
+            DataError: there is no such run, or the target cannot be written.
+        """
+        path = self.path(name)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            packed = shutil.make_archive(str(target.with_suffix("")), "zip", path.parent, path.name)
+        except OSError as error:
+            raise DataError(f"{target}: cannot be written ({error.strerror}); choose another place") from error
+        return Path(packed)
+
+    def delete(self, name: str) -> None:
+        """Delete a run at once: it is renamed out of the list first, so no half run is ever listed."""
+        path = self.path(name)
+        doomed = path.with_name(f"{_STAGING}{name}-{secrets.token_hex(4)}")
+        path.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error}); delete the run or restore the file") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: holds no object; delete the run or restore the file")
+    return content

@@ -1,0 +1,200 @@
+"""The zones room as a live session: one tick is one day."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from energy_sim.clock import Event, settings_at
+from energy_sim.config import Config
+from energy_sim.errors import ConfigError, DataError
+from energy_sim.zones import kernel as k
+from energy_sim.zones.data import data_range, load_inputs
+from energy_sim.zones.model import Factors, Floats, Network, Switches, ZoneInputs
+from energy_sim.zones.pipeline import FACTOR_NAMES, SWITCH_NAMES, Request, check_factor, check_switch, network_from
+from energy_sim.zones.simulator import Period, Settings, opening_level, run_days, simulate_period
+
+# What the page sums over all zones, and compares with the day before.
+TOTALS = (k.DEMAND, k.WIND_USED, k.LOCAL_HYDRO, k.P2H1, k.P2H2, k.P4H1, k.P4H2, k.UNMET, k.SPILL, k.WIND_EXPORT)
+LIVE_FACTORS = tuple(name for name in FACTOR_NAMES if name != "reservoir_factor")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Opening storage (Z,) of a day, and the TOTALS of the day before (none before the first)."""
+
+    level_mwh: tuple[float, ...]
+    totals_mwh: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayFrame:
+    """One day: its results as a period of one day, and the TOTALS of the day before."""
+
+    day: Period
+    previous_mwh: tuple[float, ...]
+
+    @property
+    def metrics(self) -> Floats:
+        """(Z, kernel.COLUMNS) of the day."""
+        return np.asarray(self.day.series[0])
+
+    @property
+    def totals_mwh(self) -> tuple[float, ...]:
+        """TOTALS of the day over all zones."""
+        return tuple(self.metrics[:, list(TOTALS)].sum(axis=0).tolist())
+
+
+class LiveZones:
+    """An opened zones room: inputs in memory, ready to step from any opening levels."""
+
+    def __init__(self, network: Network, inputs: ZoneInputs, warm_up_days: int, reservoir_factor: float) -> None:
+        """Hold the inputs of the warm-up days and the days shown."""
+        self.network = network
+        self.inputs = inputs
+        self.warm_up_days = warm_up_days
+        self.reservoir_factor = reservoir_factor
+
+    @property
+    def last_tick(self) -> int:
+        """The last day shown."""
+        return len(self.inputs.dates) - self.warm_up_days - 1
+
+    def date_of(self, tick: int) -> date:
+        """The date of a day shown."""
+        found: date = self.inputs.dates[tick + self.warm_up_days].astype("datetime64[D]").item()
+        return found
+
+    def tick_of(self, day: date) -> int:
+        """The tick of a date.
+
+        Raises:
+            DataError: the session does not show that date.
+        """
+        tick = (day - self.date_of(0)).days
+        if not 0 <= tick <= self.last_tick:
+            raise DataError(f"{day}: outside the session, {self.date_of(0)} to {self.date_of(self.last_tick)}")
+        return tick
+
+    def defaults(self) -> Mapping[str, Any]:
+        """Every switch and live factor with its starting value."""
+        return {**asdict(Switches()), **dict.fromkeys(LIVE_FACTORS, 1.0)}
+
+    def check(self, control: str, value: Any) -> Any:
+        """The value to use.
+
+        Raises:
+            DataError: the control is unknown or its value outside its limits.
+        """
+        try:
+            if control in SWITCH_NAMES:
+                return check_switch(control, value)
+            if control in LIVE_FACTORS:
+                return check_factor(control, value)
+        except ConfigError as error:
+            raise DataError(str(error)) from error
+        raise DataError(f"zones.{control}: unknown control; there are {', '.join((*SWITCH_NAMES, *LIVE_FACTORS))}")
+
+    def settings(self, values: Mapping[str, Any]) -> Settings:
+        """Session settings as the simulator's."""
+        factors = {name.removesuffix("_factor"): values[name] for name in LIVE_FACTORS}
+        switches = Switches(**{name: values[name] for name in SWITCH_NAMES})
+        return Settings(switches, Factors(**factors, reservoir=self.reservoir_factor))
+
+    def start(self) -> State:
+        """Opening levels of the first day shown, after the warm-up days."""
+        level = opening_level(self.network, self.inputs, self.reservoir_factor)
+        if self.warm_up_days:
+            usual = self.settings(self.defaults())
+            level = run_days(self.network, self.inputs, usual, level, 0, self.warm_up_days).series[-1, :, k.LEVEL]
+        return State(tuple(level.tolist()), ())
+
+    def step(self, state: State, tick: int, settings: Mapping[str, Any]) -> tuple[State, DayFrame]:
+        """Simulate one day."""
+        index = tick + self.warm_up_days
+        opening = np.array(state.level_mwh)
+        day = run_days(self.network, self.inputs, self.settings(settings), opening, index, index + 1)
+        frame = DayFrame(day, state.totals_mwh)
+        return State(tuple(day.series[0, :, k.LEVEL].tolist()), frame.totals_mwh), frame
+
+    def encode(self, state: State) -> str:
+        """The state as JSON; Python writes floats so that they read back exactly."""
+        return json.dumps([state.level_mwh, state.totals_mwh])
+
+    def decode(self, text: str) -> State:
+        """The state that was encoded."""
+        level, totals = json.loads(text)
+        if len(level) != len(self.network.zones):
+            raise ValueError("another network's state")
+        return State(tuple(level), tuple(totals))
+
+    def changes(self, events: Sequence[Event]) -> dict[int, Settings]:
+        """Settings by the day from which they hold."""
+        defaults = self.defaults()
+        days = sorted({0, *(event.tick for event in events)})
+        return {day: self.settings(settings_at(defaults, events, day)) for day in days}
+
+    def history(self, events: Sequence[Event], last: int) -> Period:
+        """All days up to `last`, as the session has shown them."""
+        return simulate_period(self.network, self.inputs, self.changes(events), self.warm_up_days, last)
+
+    def request(self, parameters: Mapping[str, Any], events: Sequence[Event], last: int, root: Path) -> Request:
+        """What the command line would be asked to do for the days up to `last`."""
+        return Request(
+            folders=(root / parameters["input"],),
+            network=self.network,
+            start=self.date_of(0),
+            days=last + 1,
+            warm_up_days=self.warm_up_days,
+            changes={day: settings for day, settings in self.changes(events).items() if day <= last},
+        )
+
+
+def default_parameters(config: Config, start: date | None = None, reservoir_factor: float = 1.0) -> dict[str, Any]:
+    """Parameters of a new session: the configured input, from `start` (the configured first day without it).
+
+    The last day is the configured one, or the last of the data when the session starts after it.
+
+    Raises:
+        DataError: the start is outside the data.
+    """
+    zones = config.zones
+    first = start or zones.start
+    end = zones.start + timedelta(days=zones.days)
+    if first >= end or first < zones.start:
+        lowest, highest = data_range((config.path(zones.input),), network_from(config))
+        if not lowest <= first <= highest:
+            raise DataError(f"start {first}: the data covers {lowest} to {highest}; choose a day within")
+        end = max(end, highest + timedelta(days=1)) if first >= end else end
+    return {
+        "input": zones.input,
+        "network": zones.network,
+        "start": first.isoformat(),
+        "days": (end - first).days,
+        "warm_up_days": zones.warm_up_days,
+        "reservoir_factor": check_factor("reservoir_factor", reservoir_factor),
+        "hydro_efficiency": zones.hydro_efficiency,
+        "loss_factor": zones.loss_factor,
+    }
+
+
+def open_zones(config: Config, parameters: Mapping[str, Any]) -> LiveZones:
+    """Read the inputs a session's parameters name.
+
+    Raises:
+        DataError: files or dates cannot be used.
+        ConfigError: the network file cannot be used.
+    """
+    zones = config.zones.model_copy(
+        update={name: parameters[name] for name in ("network", "hydro_efficiency", "loss_factor")}
+    )
+    network = network_from(config.model_copy(update={"zones": zones}))
+    warm_up = int(parameters["warm_up_days"])
+    first = date.fromisoformat(parameters["start"]) - timedelta(days=warm_up)
+    days = int(parameters["days"]) + warm_up
+    inputs = load_inputs((config.path(parameters["input"]),), network, first, days)
+    return LiveZones(network, inputs, warm_up, float(parameters["reservoir_factor"]))
