@@ -4,12 +4,14 @@ import math
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sqlalchemy import event, inspect
 
-from energy_sim.database import metadata, open_database
+from energy_sim.clock import settled
+from energy_sim.database import metadata, open_database, read_checkpoint, transaction, update_session
 from energy_sim.errors import ConfigError, DataError
 from energy_sim.session import MAX_CHECKPOINTS, Frame, Room, Sessions
 
@@ -187,6 +189,14 @@ def test_an_event_in_the_past_changes_what_came_after_it_and_nothing_before(sess
     assert new[3] == straight(sessions.events(record.id), 330, seed=3) != old[3]
 
 
+@pytest.mark.parametrize("at", [298, 299, 300])
+def test_an_event_right_before_a_kept_state_is_not_passed_over(sessions, wall, at):
+    record = played(sessions, wall, 330)
+    sessions.control(record.id, record.control_key, "scrub", at)
+    sessions.control(record.id, record.control_key, "gain", 7.0)
+    assert sessions.frame_at(record.id, 330).data == straight(sessions.events(record.id), 330, seed=3)
+
+
 def test_going_back_costs_at_most_a_hundred_steps(sessions, wall):
     record = played(sessions, wall, 450)
     stepped = sessions.live(record.id).stepped
@@ -337,6 +347,26 @@ def test_a_checkpoint_that_did_not_know_a_later_event_is_not_used(process, wall)
     assert process().frame_at(record.id, 450).data == straight(first.events(record.id), 450, seed=3)
     first.control(record.id, record.control_key, "reset")
     assert process().frame_at(record.id, 450).data == straight((), 450, seed=3)
+
+
+def test_an_event_in_the_very_tick_before_the_stored_checkpoint_makes_it_stale(process, wall):
+    first = process()
+    record = played(first, wall, 450, rate=2.0)
+    with transaction(first._engine) as connection:
+        stored = read_checkpoint(connection, record.id).tick
+    first.control(record.id, record.control_key, "scrub", stored - 2)
+    first.control(record.id, record.control_key, "gain", 7.0)
+    assert first.events(record.id)[0].tick == stored - 1
+    assert process().frame_at(record.id, 450).data == straight(first.events(record.id), 450, seed=3)
+
+
+def test_a_session_seen_meanwhile_is_not_paused_by_who_read_it_before(sessions, wall):
+    record = sessions.create("toy", {})
+    old = sessions.control(record.id, record.control_key, "play")
+    with transaction(sessions._engine, write=True) as connection:
+        assert update_session(connection, old, replace(old, seen=wall.now + 59))
+        assert not update_session(connection, old, settled(old, wall.now + 61, 500))
+    assert sessions.record(record.id).playing
 
 
 def test_at_most_one_checkpoint_a_minute_is_stored(process, wall):

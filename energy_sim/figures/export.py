@@ -1,10 +1,8 @@
 """Figures as files: PNG and SVG by a headless Chromium, HTML that opens without a network."""
 
-import asyncio
 import logging
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -38,7 +36,7 @@ def export_figure(figure: go.Figure, path: Path | str) -> Path:
     """Write a figure by the suffix of its path and return the path.
 
     ``.html`` holds plotly itself and opens offline; ``.png`` (twice the pixels) and ``.svg`` need a browser. The size
-    is the figure's own or 1200 x 750. May not be called from a running event loop.
+    is the figure's own or 1200 x 750.
 
     Raises:
         ConfigError: another suffix, or no browser.
@@ -51,12 +49,13 @@ def export_figure(figure: go.Figure, path: Path | str) -> Path:
     if suffix == ".html":
         path.write_text(figure.to_html(config=PLOTLY_CONFIG, include_plotlyjs=True, full_html=True), encoding="utf-8")
     else:
-        asyncio.run(_draw(figure, path, suffix[1:]))
+        path.write_bytes(_draw(figure, suffix[1:]))
     logger.info("figure written path=%s bytes=%d", path, path.stat().st_size)
     return path
 
 
-async def _draw(figure: go.Figure, path: Path, kind: str) -> None:
+def _draw(figure: go.Figure, kind: str) -> bytes:
+    """The picture's bytes; MathJax is left out, so nothing is fetched from outside."""
     import kaleido
 
     options = {
@@ -65,5 +64,5 @@ async def _draw(figure: go.Figure, path: Path, kind: str) -> None:
         "height": figure.layout.height or HEIGHT_PX,
         "scale": 2 if kind == "png" else 1,
     }
-    async with kaleido.Kaleido(n=1, timeout=90, path=find_browser(), enable_sandbox=os.geteuid() != 0) as browser:
-        await browser.write_fig(figure, path=str(path), opts=options)
+    image: bytes = kaleido.calc_fig_sync(figure, opts=options, kopts={"path": find_browser(), "mathjax": False})
+    return image

@@ -7,6 +7,7 @@ polygon. ``assets/network.js`` draws the same geometry with the same formula; a 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from energy_sim.figures.curves import (
@@ -14,7 +15,6 @@ from energy_sim.figures.curves import (
     curve_normal,
     curve_via,
     lane_offset,
-    split_path,
     straight_lane,
 )
 from energy_sim.figures.labels import Box, LabelSlot, place_labels
@@ -110,7 +110,12 @@ class NetworkGeometry:
             "outline": [{"id": z, "rings": [[list(p) for p in r] for r in rings]} for z, rings in self.outline],
             "nodes": [
                 {
-                    **{"id": n.id, "name": n.name, "x": n.x, "y": n.y, "r": n.r, "color": n.color},
+                    "id": n.id,
+                    "name": n.name,
+                    "x": n.x,
+                    "y": n.y,
+                    "r": n.r,
+                    "color": n.color,
                     "force": n.force_pct,
                     "min": n.min_pct,
                 }
@@ -118,7 +123,10 @@ class NetworkGeometry:
             ],
             "arrows": [
                 {
-                    **{"key": a.key, "hops": a.hops, "supplier": a.supplier, "transit": a.transit},
+                    "key": a.key,
+                    "hops": a.hops,
+                    "supplier": a.supplier,
+                    "transit": a.transit,
                     "importer": a.importer,
                     "path": [list(p) for p in a.path],
                     "label": slot(a.label),
@@ -141,7 +149,7 @@ def ribbon(path: Path, width: float) -> Path:
     """
     n = len(path)
     along = [0.0]
-    for (x0, y0), (x1, y1) in zip(path[:-1], path[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(path):
         along.append(along[-1] + math.hypot(x1 - x0, y1 - y0))
     neck = along[-1] - min(4 + 1.1 * width, 0.6 * along[-1])
     body: list[tuple[float, float]] = []
@@ -281,8 +289,3 @@ def _free_corner(nodes: Sequence[Node], width: float, height: float) -> Box:
 
     x, y = max(corners, key=room)
     return x, y, x + w, y + h
-
-
-def split_paths(path: Path) -> tuple[Path, Path]:
-    """The export half (leaves the supplier) and the import half (reaches the importer) of a direct arrow."""
-    return split_path(path)

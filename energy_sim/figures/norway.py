@@ -6,6 +6,7 @@ Zones are put together from shared strokes, so two neighbours have the very same
 
 import math
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
 Point = tuple[float, float]
@@ -95,10 +96,10 @@ def project(lon: float, lat: float, centre_lon: float = CENTRE_LON, centre_lat: 
 
 def zone_ring_strokes(zone_id: str) -> tuple[tuple[Stroke, ...], ...]:
     """Rings of a zone as strokes of (lon, lat) laid end to end; empty for a zone without an outline."""
-    rings = []
-    for names in _RINGS.get(zone_id, ()):
-        rings.append(tuple(_STROKES[n[1:]][::-1] if n.startswith("-") else _STROKES[n] for n in names))
-    return tuple(rings)
+    return tuple(
+        tuple(_STROKES[name[1:]][::-1] if name.startswith("-") else _STROKES[name] for name in names)
+        for names in _RINGS.get(zone_id, ())
+    )
 
 
 @cache
@@ -120,7 +121,7 @@ def _round_corners(line: Stroke, passes: int = 2) -> Stroke:
     """
     for _ in range(passes):
         cut = [line[0]]
-        for (x0, y0), (x1, y1) in zip(line[:-1], line[1:], strict=True):
+        for (x0, y0), (x1, y1) in pairwise(line):
             cut += [
                 (0.875 * x0 + 0.125 * x1, 0.875 * y0 + 0.125 * y1),
                 (0.125 * x0 + 0.875 * x1, 0.125 * y0 + 0.875 * y1),

@@ -128,6 +128,35 @@ def tint(color: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha:g})"
 
 
+def contrast(a: str, b: str) -> float:
+    """Contrast ratio of two ``#rrggbb`` colours, 1 to 21.
+
+    Source: WCAG 2.2, definitions of contrast ratio and relative luminance.
+
+    >>> round(contrast("#000000", "#ffffff"), 1)
+    21.0
+    """
+    low, high = sorted((_luminance(a), _luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(color: str) -> float:
+    channels = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def readable_on(color: str, theme: Theme, ratio: float = 3.0) -> str:
+    """The colour, mixed with the theme's ink in steps of a twentieth until it stands out from the ground."""
+    for step in range(21):
+        f = step / 20
+        parts = ((int(color[i : i + 2], 16), int(theme.ink[i : i + 2], 16)) for i in (1, 3, 5))
+        mixed = "#" + "".join(f"{round(c + f * (ink - c)):02x}" for c, ink in parts)
+        if contrast(mixed, theme.bg) >= ratio:
+            return mixed
+    return theme.ink
+
+
 def base_layout(theme: Theme, title: str) -> dict[str, Any]:
     """What every figure's layout has in common: paper, font, title at the left, hover box, constant ``uirevision``."""
     return {

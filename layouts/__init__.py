@@ -1,0 +1,1 @@
+"""What pages look like: functions that return Dash components, given everything they show."""

@@ -1,0 +1,35 @@
+"""Ids of components that callbacks name, one constant each."""
+
+THEME = "theme"  # store: dark | light
+TOAST = "toast"
+
+TICK = "tick"  # interval of the live page
+MESSAGE = "message"  # store: the last tick's message
+COMMAND = "command"  # store: the last control used, {n, name, value}
+LINK = "session-link"  # store: {session, key}
+SEEN = "seen"  # store: what the page has drawn, {t, v, ep}
+STATIC = "static"  # store: geometry, names, limits: everything about a session that does not change
+REFRESH = "refresh"  # store: asks for the charts anew
+CHARTED = "charted"  # store: the last tick that the charts hold
+WINDOW = "chart-window"
+SHOW = "reservoir-lines"
+
+ZONES_PAGE = "zones-page"
+ZONES_NETWORK = "zones-network"
+ZONES_FLOWS = "zones-flows"
+ZONES_RESERVOIRS = "zones-reservoirs"
+ZONES_TABS = "zones-tabs"
+ZONES_COMPARE = "zones-compare"
+ZONES_COMPARE_EVENT = "zones-compare-event"
+ZONES_COMPARE_RUN = "zones-compare-run"
+ZONES_EXPORT = "zones-export"
+ZONES_EXPORT_WHAT = "zones-export-what"
+ZONES_EXPORT_RUN = "zones-export-run"
+ZONES_SAVE = "zones-save"
+ZONES_SAVED = "zones-saved"
+
+LIBRARY_LIST = "library-list"
+LIBRARY_LEFT = "library-left"
+LIBRARY_RIGHT = "library-right"
+LIBRARY_SIDE_BY_SIDE = "library-side-by-side"
+LIBRARY_DOWNLOAD = "library-download"

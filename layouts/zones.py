@@ -1,0 +1,266 @@
+"""The zones page: rules, network of the day, figures, charts, tables."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dash import dcc, html
+
+from energy_sim.figures.theme import PLOTLY_CONFIG
+from energy_sim.zones.model import Fill
+from layouts import ids
+from layouts.components import command_button, slider, switch, table
+
+SWITCHES = (
+    ("wind", "Wind", "Phase 1: wind covers demand in its own zone"),
+    ("import_phase1", "Imports 1", "Phase 2: imports from zones above their force-export level"),
+    ("local_hydro", "Local hydro", "Phase 3: own water covers demand"),
+    ("import_phase2", "Imports 2", "Phase 4: imports from any zone with spare capacity"),
+    ("two_hop", "Two-hop routes", "Imports may pass through one transit zone"),
+)
+OPTIONS = (
+    ("share_wind", "Share surplus wind", "Surplus wind is offered to neighbours before any water"),
+    ("balance_levels", "Balance levels", "In Imports 1 fuller reservoirs also supply emptier ones"),
+)
+FACTORS = (("consumption_factor", "Demand"), ("wind_factor", "Wind"), ("inflow_factor", "Inflow"))
+WINDOWS = ((90, "90 days"), (365, "1 year"), (100_000, "All"))
+EXPORTS = (
+    ("network", "Network of the day"),
+    ("split", "Network, export and import sides"),
+    ("flows", "Demand and what covers it"),
+    ("reservoirs", "Reservoir levels"),
+    ("daily_summary", "Table: days"),
+    ("zone_metrics", "Table: zones and days"),
+    ("transfers", "Table: transfers"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ZonesPage:
+    """Everything the page shows when it opens."""
+
+    link: dict[str, str]
+    message: dict[str, Any]
+    static: dict[str, Any]
+    flows: Any
+    reservoirs: Any
+    fills: tuple[Fill, ...]
+    coverage: str
+    source: str
+    start: str
+    first_day: str
+    last_day: str
+    reservoir_factor: float
+    tick_ms: int
+    chart_days: int
+    can_control: bool
+    is_playback: bool
+
+
+def zones_page(page: ZonesPage) -> html.Main:
+    """The whole page."""
+    rules = [_rules(page)] if page.can_control and not page.is_playback else []
+    return html.Main(
+        [
+            html.H1("Hydro and wind zones, day by day", className="kf-visually-hidden"),
+            dcc.Store(id=ids.LINK, data=page.link),
+            dcc.Store(id=ids.MESSAGE, data=page.message),
+            dcc.Store(id=ids.STATIC, data=page.static),
+            dcc.Store(id=ids.COMMAND),
+            dcc.Store(id=ids.SEEN),
+            dcc.Store(id=ids.REFRESH),
+            dcc.Store(id=ids.CHARTED, data=page.message["t"]),
+            dcc.Interval(id=ids.TICK, interval=page.tick_ms),
+            _transport(page),
+            html.Div([*rules, _picture(), _side(page)], className="kf-zones-grid" + ("" if rules else " kf-no-rules")),
+            _tabs(page),
+        ],
+        id=ids.ZONES_PAGE,
+        className="kf-page",
+    )
+
+
+def _transport(page: ZonesPage) -> html.Div:
+    buttons: list[Any] = []
+    if page.can_control:
+        buttons = [
+            html.Div(
+                [
+                    command_button("reset", "Reset: first day, all switches as at the start (Home)", "⏮"),
+                    command_button("back", "One day back (←)", "◀"),
+                    command_button("play", "Play or pause (Space)", "▶", className="kf-button kf-primary kf-play"),
+                    command_button("step", "One day forward (→)", "▶❙"),
+                    command_button("end", "To the last day", "⏭"),
+                ],
+                className="kf-buttons",
+                role="group",
+                **{"aria-label": "Playback"},
+            ),
+            slider("speed", "Speed", 0, 7, 1, 3),
+        ]
+    else:
+        buttons = [html.Span("You are watching: the presenter has the controls", className="kf-watching")]
+    return html.Div(
+        [html.Div(id="zones-date", className="kf-date"), *buttons, html.Div(id="zones-scrub", className="kf-scrub")],
+        className="kf-transport kf-card",
+    )
+
+
+def _rules(page: ZonesPage) -> html.Details:
+    start = html.Div(className="kf-start", **{"data-start": page.start, "data-first": page.first_day, "data-last": page.last_day})
+    return html.Details(
+        [
+            html.Summary("Rules"),
+            html.Div(
+                [
+                    html.H3("Phases, from the next day on"),
+                    *(switch(*item) for item in SWITCHES),
+                    html.H3("Options"),
+                    *(switch(*item) for item in OPTIONS),
+                    html.H3("Factors"),
+                    *(slider(name, label, 0, 2, 0.05, 1, "×") for name, label in FACTORS),
+                    html.H3("Begin again with"),
+                    start,
+                    slider("reservoir_factor", "Start level", 0, 2, 0.05, page.reservoir_factor, "×"),
+                    html.Button("Begin again", className="kf-button", type="button", **{"data-action": "restart"}),
+                ],
+                className="kf-rules-body",
+            ),
+        ],
+        open=True,
+        className="kf-card kf-rules",
+    )
+
+
+def _picture() -> html.Section:
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2(id="zones-picture-title", className="kf-card-title"),
+                    html.Button(
+                        "Export and import sides", className="kf-chip", type="button", **{"data-action": "split", "aria-pressed": "false"}
+                    ),
+                ],
+                className="kf-card-head",
+            ),
+            html.Div(id=ids.ZONES_NETWORK, className="kf-network"),
+        ],
+        className="kf-card kf-picture",
+    )
+
+
+def _side(page: ZonesPage) -> html.Div:
+    windows = [{"label": name, "value": days} for days, name in WINDOWS]
+    chosen = page.chart_days if page.chart_days in {days for days, _ in WINDOWS} else WINDOWS[1][0]
+    lines = [{"label": " " + text, "value": name} for name, text in (("median", "median"), ("target", "target"), ("force_export", "force export"))]
+    return html.Div(
+        [
+            html.Div(id="zones-cards", className="kf-figures"),
+            html.Section(
+                [
+                    html.Div(
+                        [
+                            html.Label("Charts show"),
+                            dcc.RadioItems(id=ids.WINDOW, options=windows, value=chosen, inline=True, className="kf-radio"),
+                        ],
+                        className="kf-chart-options",
+                    ),
+                    _graph(ids.ZONES_FLOWS, page.flows),
+                ],
+                className="kf-card",
+            ),
+            html.Section(
+                [
+                    _graph(ids.ZONES_RESERVOIRS, page.reservoirs),
+                    dcc.Checklist(id=ids.SHOW, options=lines, value=[], inline=True, className="kf-radio kf-lines"),
+                ],
+                className="kf-card",
+            ),
+        ],
+        className="kf-side",
+    )
+
+
+def _graph(graph_id: str, figure: Any) -> dcc.Graph:
+    return dcc.Graph(id=graph_id, figure=figure, config={**PLOTLY_CONFIG, "displayModeBar": False}, className="kf-graph", responsive=True)
+
+
+def _tabs(page: ZonesPage) -> html.Section:
+    panes = [
+        ("transfers", "Transfers", html.Div(id="zones-transfers")),
+        ("explain", "Explain this day", html.Div(id="zones-explain")),
+        ("table", "Zones of the day", html.Div(id="zones-table")),
+        ("compare", "Compare", _compare()),
+        ("data", "Data quality", _data_quality(page)),
+        ("export", "Export", _export(page)),
+    ]
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.Button(
+                        title, className="kf-tab", type="button", role="tab", id=f"tab-{name}",
+                        **{"data-tab": name, "aria-selected": "false", "aria-controls": f"pane-{name}"},
+                    )  # fmt: skip
+                    for name, title, _ in panes
+                ],
+                className="kf-tablist",
+                role="tablist",
+            ),
+            *(
+                html.Div(content, id=f"pane-{name}", className="kf-pane", role="tabpanel", **{"aria-labelledby": f"tab-{name}"})
+                for name, _, content in panes
+            ),
+        ],
+        id=ids.ZONES_TABS,
+        className="kf-card kf-tabs",
+    )
+
+
+def _compare() -> list[Any]:
+    return [
+        html.P("Lay the days since a change beside the same days without it."),
+        html.Div(
+            [
+                dcc.Dropdown(id=ids.ZONES_COMPARE_EVENT, placeholder="Choose a change", className="kf-dropdown"),
+                html.Button("Compare", id=ids.ZONES_COMPARE_RUN, className="kf-button kf-primary", type="button"),
+            ],
+            className="kf-row",
+        ),
+        html.Div(id=ids.ZONES_COMPARE, children=html.P("Change a switch while days pass, then compare.", className="kf-empty")),
+    ]
+
+
+def _data_quality(page: ZonesPage) -> list[Any]:
+    said = html.P(f"{page.source}: {page.coverage}.")
+    if not page.fills:
+        return [said, html.P("Nothing had to be filled: every value shown stands in a file.", className="kf-empty")]
+    total = sum(fill.count for fill in page.fills)
+    rows = [[f.file, f.zone, f.quantity, f.rule, str(f.count), f.first, f.last] for f in page.fills]
+    columns = ["File", "Zone", "Quantity", "Filled by", "Values", "First", "Last"]
+    return [said, html.P(f"{total} missing values were filled."), table(columns, rows, "Values that were filled", numeric_from=4)]
+
+
+def _export(page: ZonesPage) -> list[Any]:
+    kinds = [{"label": text, "value": name} for name, text in EXPORTS]
+    formats = [{"label": f" {kind.upper()}", "value": kind} for kind in ("png", "svg", "html", "csv")]
+    save = [] if page.is_playback or not page.can_control else [
+        html.Button("Save the days so far as a run", id=ids.ZONES_SAVE, className="kf-button", type="button"),
+        html.Span(id=ids.ZONES_SAVED, role="status"),
+    ]  # fmt: skip
+    return [
+        html.Div(
+            [
+                dcc.Dropdown(id=ids.ZONES_EXPORT_WHAT, options=kinds, value="network", clearable=False, className="kf-dropdown"),
+                dcc.RadioItems(id="zones-export-kind", options=formats, value="png", inline=True, className="kf-radio"),
+                html.Button("Download", id=ids.ZONES_EXPORT_RUN, className="kf-button kf-primary", type="button"),
+                dcc.Download(id=ids.ZONES_EXPORT),
+            ],
+            className="kf-row",
+        ),
+        html.Div(save, className="kf-row"),
+        html.H3("The same days from the command line"),
+        html.Pre(id="zones-command-line", className="kf-code", tabIndex="0"),
+    ]
+
+
