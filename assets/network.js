@@ -193,7 +193,7 @@
 
   /** A pill as wide as its text, moved inside its slot towards the arrow it belongs to. */
   function placePill(p, slot, anchor, box, font, lines) {
-    const longest = Math.max(...lines.map(l => [...l].length)), w = Math.min(box[0], longest * 0.585 * font + 13), h = box[1];
+    const longest = Math.max(...lines.map(l => [...l].length)), w = Math.min(box[0], longest * 0.63 * font + 13), h = box[1];
     const slack = (box[0] - w) / 2, shift = Math.min(Math.max(anchor[0] - slot[0], -slack), slack);
     p.group.setAttribute('transform', `translate(${n1(slot[0] + shift)},${slot[1]})`);
     p.rect.setAttribute('x', -w / 2); p.rect.setAttribute('y', -h / 2);
@@ -254,6 +254,7 @@
       hideTip();
       g = next;
       if (host) host.remove();
+      root.classList.toggle('kf-compact', !g.legend);
       host = html('div', 'kf-net-picture', null);
       root.insertBefore(host, root.firstChild);
       d = drawing(host, g, opt.label);

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from energy_sim.errors import ConfigError
 
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "config.yaml"
+_PATHS = {("logging", "file"), ("runs", "folder"), ("zones", "input"), ("zones", "network")}
 
 
 class _Section(BaseModel):
@@ -78,7 +79,7 @@ class ZonesConfig(_Section):
 
 
 class Config(_Section):
-    """The whole configuration; `root` is the folder relative paths count from."""
+    """The whole configuration; relative paths count from `root`, the project's folder."""
 
     server: ServerConfig
     logging: LoggingConfig
@@ -96,18 +97,15 @@ class Config(_Section):
     @property
     def database_url(self) -> str:
         """The database URL with a relative SQLite file made absolute."""
-        prefix = "sqlite:///"
-        url = self.database.url
-        if url.startswith(prefix) and not url.startswith((prefix + "/", prefix + ":memory:")):
-            return prefix + str(self.path(url.removeprefix(prefix)))
-        return url
+        return _absolute_url(self.database.url, self.root)
 
 
 def load_config(path: Path | None = None) -> Config:
     """Read and check a configuration file.
 
     Args:
-        path: the file; the project's own config.yaml when None. Keys it leaves out keep the project's default.
+        path: the file; the project's own config.yaml when None. Keys it leaves out keep the project's default; relative
+            paths in it count from its own folder.
 
     Raises:
         ConfigError: naming every unknown key, wrong type and value out of range at once.
@@ -117,13 +115,38 @@ def load_config(path: Path | None = None) -> Config:
     if path is not None:
         for name, section in _read(path).items():
             base = content.get(name)
-            content[name] = {**base, **section} if isinstance(base, dict) and isinstance(section, dict) else section
+            if isinstance(base, dict) and section is None:  # every key commented out
+                continue
+            if isinstance(base, dict) and isinstance(section, dict):
+                content[name] = {**base, **_from_folder(name, section, path.resolve().parent)}
+            else:
+                content[name] = section
     if "root" in content:
         raise ConfigError(f"{chosen}: root: unknown key; remove it")
     try:
-        return Config.model_validate({**content, "root": chosen.resolve().parent})
+        return Config.model_validate({**content, "root": DEFAULT_PATH.parent})
     except ValidationError as error:
         raise ConfigError.from_problems(describe_problems(error, str(chosen), Config)) from error
+
+
+def _from_folder(name: str, section: dict[str, object], folder: Path) -> dict[str, object]:
+    """A section of a user's file with its relative paths made absolute."""
+    found = dict(section)
+    for key, value in section.items():
+        if not isinstance(value, str) or not value:
+            continue
+        if (name, key) in _PATHS:
+            found[key] = str((folder / value).resolve())
+        elif (name, key) == ("database", "url"):
+            found[key] = _absolute_url(value, folder)
+    return found
+
+
+def _absolute_url(url: str, folder: Path) -> str:
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not url.startswith((prefix + "/", prefix + ":memory:")):
+        return prefix + str((folder / url.removeprefix(prefix)).resolve())
+    return url
 
 
 def _read(path: Path) -> dict[str, object]:
@@ -133,7 +156,7 @@ def _read(path: Path) -> dict[str, object]:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}); give the path of a configuration file"
         ) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:  # bytes that are no text, a date such as 2016-13-01
         raise ConfigError(f"{path}: is no valid YAML ({' '.join(str(error).split())})") from error
     if content is None:
         return {}

@@ -1,22 +1,20 @@
-"""The database: SQLite in a file by default, PostgreSQL by URL; tables and statements of live sessions.
+"""The database: SQLite in a file by default, PostgreSQL by URL; its tables and transactions.
 
     engine = open_database("sqlite:///var/kraftflyt.db")
-    with transaction(engine) as connection:                  # a snapshot to read from
-        record = read_session(connection, session_id)
+    with transaction(engine) as connection:                             # a snapshot to read from
+        record = session_store.read_session(connection, session_id)
 
 A writing transaction takes its lock first: the whole file with ``BEGIN IMMEDIATE`` on SQLite, the row of the session
 with ``SELECT ... FOR UPDATE`` (``read_session(..., lock=True)``) on PostgreSQL. What it then reads cannot change.
 """
 
-import json
 import logging
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -31,19 +29,14 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
-    delete,
     event,
-    insert,
     make_url,
-    select,
     text,
-    update,
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from energy_sim.clock import Event, SessionRecord, in_order
 from energy_sim.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
@@ -90,15 +83,6 @@ checkpoints = Table(
     Column("written", Double, nullable=False),
     Column("state", Text, nullable=False),  # as the room encodes it
 )
-
-
-class Checkpoint(NamedTuple):
-    """The opening state of ``tick``, computed in ``epoch`` with the events up to and with ``last_seq``."""
-
-    tick: int
-    epoch: int
-    last_seq: int
-    state: str
 
 
 def open_database(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
@@ -210,86 +194,3 @@ def transaction(engine: Engine, *, write: bool = False, wait_s: float | None = N
     except (DBAPIError, PoolTimeoutError) as error:
         shown = engine.url.render_as_string(hide_password=True)
         raise DataError(f"database {shown}: {_reason(error)}") from error
-
-
-def insert_session(connection: Connection, record: SessionRecord) -> None:
-    """Add a new session."""
-    connection.execute(insert(sessions).values(**asdict(record) | {"parameters": as_json(record.parameters)}))
-
-
-def read_session(connection: Connection, session_id: str, *, lock: bool = False) -> SessionRecord:
-    """The record, with its row locked until the end of the transaction if asked.
-
-    Raises:
-        DataError: no such session.
-    """
-    query = select(sessions).where(sessions.c.id == session_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    if row is None:
-        raise DataError(f"session {session_id!r}: there is none (30 days unused, or a broken link); start a new one")
-    return SessionRecord(**{**row._mapping, "parameters": json.loads(row.parameters)})
-
-
-def update_session(connection: Connection, old: SessionRecord, new: SessionRecord) -> bool:
-    """Write what changed, unless somebody else changed the record since ``old`` was read; True if written."""
-    before = asdict(replace(old, parameters={}))
-    changed = {name: value for name, value in asdict(replace(new, parameters={})).items() if value != before[name]}
-    if new.parameters != old.parameters:
-        changed["parameters"] = as_json(new.parameters)
-    unchanged = (sessions.c.id == old.id) & (sessions.c.revision == old.revision) & (sessions.c.seen == old.seen)
-    return connection.execute(update(sessions).where(unchanged).values(**changed)).rowcount == 1
-
-
-def delete_sessions_unseen_since(connection: Connection, moment: float) -> int:
-    """Delete sessions, with their events and checkpoints, that nobody asked for since ``moment``; their number."""
-    return connection.execute(delete(sessions).where(sessions.c.seen < moment)).rowcount
-
-
-def insert_event(connection: Connection, session_id: str, new: Event) -> None:
-    """Add one event; its value is kept as JSON."""
-    connection.execute(insert(events).values(session_id=session_id, **asdict(new) | {"value": as_json(new.value)}))
-
-
-def read_events(connection: Connection, session_id: str, from_seq: int = 0) -> tuple[Event, ...]:
-    """The events from a sequence number on, as they act."""
-    columns = (events.c.seq, events.c.tick, events.c.control, events.c.value)
-    query = select(*columns).where((events.c.session_id == session_id) & (events.c.seq >= from_seq))
-    return in_order(Event(row.seq, row.tick, row.control, json.loads(row.value)) for row in connection.execute(query))
-
-
-def delete_events(connection: Connection, session_id: str) -> None:
-    """Clear the events of a session, and the checkpoint that was computed with them."""
-    for table in (events, checkpoints):
-        connection.execute(delete(table).where(table.c.session_id == session_id))
-
-
-def read_checkpoint(connection: Connection, session_id: str) -> Checkpoint | None:
-    """The one stored checkpoint, if any."""
-    columns = (checkpoints.c.tick, checkpoints.c.epoch, checkpoints.c.last_seq, checkpoints.c.state)
-    row = connection.execute(select(*columns).where(checkpoints.c.session_id == session_id)).one_or_none()
-    return None if row is None else Checkpoint(*row)
-
-
-def write_checkpoint(connection: Connection, session_id: str, new: Checkpoint, now: float, every_s: float) -> bool:
-    """Store a checkpoint unless one was stored less than ``every_s`` ago, by whichever process; True if stored."""
-    if read_session(connection, session_id, lock=True).epoch != new.epoch:
-        return False
-    mine = checkpoints.c.session_id == session_id
-    written = connection.execute(select(checkpoints.c.written).where(mine)).scalar_one_or_none()
-    if written is None:
-        connection.execute(insert(checkpoints).values(session_id=session_id, written=now, **new._asdict()))
-    elif written <= now - every_s:
-        connection.execute(update(checkpoints).where(mine).values(written=now, **new._asdict()))
-    return written is None or written <= now - every_s
-
-
-def as_json(value: Any) -> str:
-    """JSON text that gives the same value back in every process: sorted keys, exact floats, no NaN.
-
-    Raises:
-        DataError: the value cannot be written as JSON.
-    """
-    try:
-        return json.dumps(value, sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{value!r}: {error}; give numbers, text, true or false, lists and objects of these") from error

@@ -21,7 +21,7 @@ from energy_sim.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(r"[a-z]{1,20}_\d{8}_\d{6}_[0-9a-f]{6}")
+_NAME = re.compile(r"[a-z]{1,20}_([0-9]{8}_[0-9]{6})_[0-9a-f]{6}")
 _TABLE = re.compile(r"[a-z0-9_]{1,60}")
 _STAGING = ".writing-"
 _MARK = "params.json"
@@ -48,10 +48,11 @@ def new_name(room: str) -> str:
 def whole_folder(target: Path) -> Iterator[Path]:
     """Write a folder whole or not at all: fill the folder that is yielded; it takes `target`'s place on success.
 
-    An existing folder keeps what else it holds; its files of the same names are replaced, params.json last.
+    An existing folder keeps what else it holds; its files of the same names are replaced. Its params.json goes first
+    and comes last, so that a folder with params.json is whole.
 
     Raises:
-        DataError: the place cannot be written, or is a file.
+        DataError: the place cannot be written, is a file, or holds a folder where a file belongs.
     """
     if target.exists() and not target.is_dir():
         raise DataError(f"{target}: is a file; give the name of a folder")
@@ -63,10 +64,17 @@ def whole_folder(target: Path) -> Iterator[Path]:
         raise DataError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
     try:
         yield staging
-        if not target.exists() or not any(target.iterdir()):
-            staging.replace(target)
-        else:
-            _merge(staging, target)
+        try:
+            if target.exists() and (target.is_symlink() or any(target.iterdir())):
+                (target / _MARK).unlink(missing_ok=True)
+                _merge(staging, target)
+            else:
+                staging.replace(target)
+        except OSError as error:
+            raise DataError(
+                f"{error.filename2 or error.filename or target}: cannot be written ({error.strerror});"
+                f" choose another folder than {target}"
+            ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -106,10 +114,9 @@ class RunStore:
         Raises:
             DataError: the name is not that of a run, or there is none of that name.
         """
-        if not _NAME.fullmatch(name):
-            raise DataError(f"run {name[:80]!r}: not a run's name; names look like zones_20260131_120000_a1b2c3")
+        _moment(name)
         path = self.folder / name
-        if not (path / _MARK).is_file():
+        if path.is_symlink() or not (path / _MARK).is_file():
             raise DataError(f"run {name}: there is none of that name in {self.folder}; see `energy-sim runs list`")
         return path
 
@@ -120,11 +127,10 @@ class RunStore:
             DataError: there is no such run, or its files cannot be read.
         """
         path = self.path(name)
-        room, day, clock, _ = name.rsplit("_", 3)
         return Run(
             name=name,
-            room=room,
-            created=datetime.strptime(day + clock, "%Y%m%d%H%M%S").replace(tzinfo=UTC).isoformat(),
+            room=name.partition("_")[0],
+            created=_moment(name).isoformat(),
             folder=path,
             params=_read_json(path / _MARK),
             summary=_read_json(path / "summary.json"),
@@ -136,7 +142,7 @@ class RunStore:
         Raises:
             DataError: there is no such run or table.
         """
-        path = self.path(name) / f"{table}.parquet"
+        path = self.path(name) / f"{table[:60]}.parquet"
         if not _TABLE.fullmatch(table) or not path.is_file():
             raise DataError(f"run {name}: has no table {table[:60]!r}")
         return pd.read_parquet(path)
@@ -162,7 +168,7 @@ class RunStore:
         path = self.path(name)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            packed = shutil.make_archive(str(target.with_suffix("")), "zip", path.parent, path.name)
+            packed = shutil.make_archive(str(target).removesuffix(".zip"), "zip", path.parent, path.name)
         except OSError as error:
             raise DataError(f"{target}: cannot be written ({error.strerror}); choose another place") from error
         return Path(packed)
@@ -173,6 +179,21 @@ class RunStore:
         doomed = path.with_name(f"{_STAGING}{name}-{secrets.token_hex(4)}")
         path.rename(doomed)
         shutil.rmtree(doomed)
+
+
+def _moment(name: str) -> datetime:
+    """When a run was made, from its name.
+
+    Raises:
+        DataError: it is not the name of a run.
+    """
+    found = _NAME.fullmatch(name)
+    try:
+        if found:
+            return datetime.strptime(found[1], "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        logger.debug("no such moment name=%s", name)
+    raise DataError(f"run {name[:80]!r}: not a run's name; names look like zones_20260131_120000_a1b2c3")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from typing import Any
 
 from dash import dcc, html
 
+from energy_sim.figures.theme import PLOTLY_CONFIG
+
 
 def command_button(name: str, label: str, text: str, value: object = None, **more: Any) -> html.Button:
     """A button that sends the command `name`; `label` is read aloud and shown as tooltip."""
@@ -28,12 +30,21 @@ def switch(name: str, label: str, hint: str) -> html.Button:
 def slider(name: str, label: str, low: float, high: float, step: float, value: float, unit: str = "") -> html.Div:
     """A slider that sends the command `name` when released; assets/shell.js adds the input element."""
     data = {"data-range": name, "data-label": label, "data-min": low, "data-max": high, "data-step": step}
-    return html.Div(className="kf-range", **{k: str(v) for k, v in data.items()}, **{"data-value": str(value), "data-unit": unit})
+    return html.Div(
+        className="kf-range", **{k: str(v) for k, v in data.items()}, **{"data-value": str(value), "data-unit": unit}
+    )
 
 
 def card(title: str, children: Any, **more: Any) -> html.Section:
     """A panel with a heading."""
     return html.Section([html.H2(title, className="kf-card-title"), *_list(children)], className="kf-card", **more)
+
+
+def graph(figure: Any, graph_id: str | None = None) -> html.Div:
+    """A chart that fills its place; the height is set in assets/theme.css."""
+    named = {} if graph_id is None else {"id": graph_id}
+    config = {**PLOTLY_CONFIG, "displayModeBar": False}
+    return html.Div(dcc.Graph(figure=figure, config=config, responsive=True, **named), className="kf-graph")
 
 
 def message_page(title: str, text: str, link_text: str, href: str) -> html.Main:
@@ -46,8 +57,12 @@ def message_page(title: str, text: str, link_text: str, href: str) -> html.Main:
 
 def table(columns: list[str], rows: list[list[Any]], caption: str, numeric_from: int = 1) -> html.Table:
     """A plain table; columns from `numeric_from` on are set right."""
-    head = html.Thead(html.Tr([html.Th(c, scope="col", className=_side(i, numeric_from)) for i, c in enumerate(columns)]))
-    body = html.Tbody([html.Tr([html.Td(cell, className=_side(i, numeric_from)) for i, cell in enumerate(row)]) for row in rows])
+    head = html.Thead(
+        html.Tr([html.Th(c, scope="col", className=_side(i, numeric_from)) for i, c in enumerate(columns)])
+    )
+    body = html.Tbody(
+        [html.Tr([html.Td(cell, className=_side(i, numeric_from)) for i, cell in enumerate(row)]) for row in rows]
+    )
     return html.Table([html.Caption(caption), head, body], className="kf-table")
 
 

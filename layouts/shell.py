@@ -4,6 +4,7 @@ import dash
 from dash import dcc, html
 
 from layouts import ids
+from layouts.components import message_page
 
 PAGES = (("Overview", "/"), ("Zones", "/zones"), ("Library", "/library"))
 
@@ -24,7 +25,8 @@ _KEYS = (
 def shell() -> html.Div:
     """Header and page container."""
     links = [
-        dcc.Link(name, href=href, className="kf-nav-link", title=f"{name} (key {i})") for i, (name, href) in enumerate(PAGES, 1)
+        dcc.Link(name, href=href, className="kf-nav-link", title=f"{name} (key {i})")
+        for i, (name, href) in enumerate(PAGES, 1)
     ]
     return html.Div(
         [
@@ -49,7 +51,9 @@ def shell() -> html.Div:
             html.Div(dash.page_container, id="content"),
             html.Div(id=ids.TOAST, className="kf-toast", role="alert", **{"aria-live": "assertive"}),
             html.Div(id="live-summary", className="kf-visually-hidden", role="status", **{"aria-live": "polite"}),
-            _dialog("help-dialog", "Keys", html.Dl([part for k, d in _KEYS for part in (html.Dt(html.Kbd(k)), html.Dd(d))])),
+            _dialog(
+                "help-dialog", "Keys", html.Dl([part for k, d in _KEYS for part in (html.Dt(html.Kbd(k)), html.Dd(d))])
+            ),
             _dialog("share-dialog", "Share this session", html.Div(id="share-links")),
         ],
         className="kf-app",
@@ -69,3 +73,8 @@ def _tool(action: str, text: str, label: str) -> html.Button:
 def _dialog(dialog_id: str, title: str, content: object) -> html.Dialog:
     close = html.Button("Close", className="kf-button", type="button", **{"data-action": "close-dialog"})
     return html.Dialog([html.H2(title), content, close], id=dialog_id, className="kf-dialog", **{"aria-label": title})
+
+
+def page_not_found(**_query: str) -> html.Main:
+    """What an unknown address shows."""
+    return message_page("There is no such page", "The address leads nowhere in Kraftflyt.", "To the overview", "/")

@@ -5,10 +5,9 @@ from typing import Any
 
 from dash import dcc, html
 
-from energy_sim.figures.theme import PLOTLY_CONFIG
 from energy_sim.zones.model import Fill
 from layouts import ids
-from layouts.components import command_button, slider, switch, table
+from layouts.components import command_button, graph, slider, switch, table
 
 SWITCHES = (
     ("wind", "Wind", "Phase 1: wind covers demand in its own zone"),
@@ -68,7 +67,7 @@ def zones_page(page: ZonesPage) -> html.Main:
             dcc.Store(id=ids.COMMAND),
             dcc.Store(id=ids.SEEN),
             dcc.Store(id=ids.REFRESH),
-            dcc.Store(id=ids.CHARTED, data=page.message["t"]),
+            dcc.Store(id=ids.CHARTED, data={"t": page.message["t"], "n": 0}),
             dcc.Interval(id=ids.TICK, interval=page.tick_ms),
             _transport(page),
             html.Div([*rules, _picture(), _side(page)], className="kf-zones-grid" + ("" if rules else " kf-no-rules")),
@@ -85,11 +84,11 @@ def _transport(page: ZonesPage) -> html.Div:
         buttons = [
             html.Div(
                 [
-                    command_button("reset", "Reset: first day, all switches as at the start (Home)", "⏮"),
-                    command_button("back", "One day back (←)", "◀"),
+                    command_button("reset", "Reset: first day, all switches as at the start (Home)", "❙◀"),
+                    command_button("back", "One day back (←)", "−1"),
                     command_button("play", "Play or pause (Space)", "▶", className="kf-button kf-primary kf-play"),
-                    command_button("step", "One day forward (→)", "▶❙"),
-                    command_button("end", "To the last day", "⏭"),
+                    command_button("step", "One day forward (→)", "+1"),
+                    command_button("end", "To the last day", "▶❙"),
                 ],
                 className="kf-buttons",
                 role="group",
@@ -106,7 +105,9 @@ def _transport(page: ZonesPage) -> html.Div:
 
 
 def _rules(page: ZonesPage) -> html.Details:
-    start = html.Div(className="kf-start", **{"data-start": page.start, "data-first": page.first_day, "data-last": page.last_day})
+    start = html.Div(
+        className="kf-start", **{"data-start": page.start, "data-first": page.first_day, "data-last": page.last_day}
+    )
     return html.Details(
         [
             html.Summary("Rules"),
@@ -138,7 +139,10 @@ def _picture() -> html.Section:
                 [
                     html.H2(id="zones-picture-title", className="kf-card-title"),
                     html.Button(
-                        "Export and import sides", className="kf-chip", type="button", **{"data-action": "split", "aria-pressed": "false"}
+                        "Export and import sides",
+                        className="kf-chip",
+                        type="button",
+                        **{"data-action": "split", "aria-pressed": "false"},
                     ),
                 ],
                 className="kf-card-head",
@@ -152,7 +156,10 @@ def _picture() -> html.Section:
 def _side(page: ZonesPage) -> html.Div:
     windows = [{"label": name, "value": days} for days, name in WINDOWS]
     chosen = page.chart_days if page.chart_days in {days for days, _ in WINDOWS} else WINDOWS[1][0]
-    lines = [{"label": " " + text, "value": name} for name, text in (("median", "median"), ("target", "target"), ("force_export", "force export"))]
+    lines = [
+        {"label": " " + text, "value": name}
+        for name, text in (("median", "median"), ("target", "target"), ("force_export", "force export"))
+    ]
     return html.Div(
         [
             html.Div(id="zones-cards", className="kf-figures"),
@@ -161,17 +168,19 @@ def _side(page: ZonesPage) -> html.Div:
                     html.Div(
                         [
                             html.Label("Charts show"),
-                            dcc.RadioItems(id=ids.WINDOW, options=windows, value=chosen, inline=True, className="kf-radio"),
+                            dcc.RadioItems(
+                                id=ids.WINDOW, options=windows, value=chosen, inline=True, className="kf-radio"
+                            ),
                         ],
                         className="kf-chart-options",
                     ),
-                    _graph(ids.ZONES_FLOWS, page.flows),
+                    graph(page.flows, ids.ZONES_FLOWS),
                 ],
                 className="kf-card",
             ),
             html.Section(
                 [
-                    _graph(ids.ZONES_RESERVOIRS, page.reservoirs),
+                    graph(page.reservoirs, ids.ZONES_RESERVOIRS),
                     dcc.Checklist(id=ids.SHOW, options=lines, value=[], inline=True, className="kf-radio kf-lines"),
                 ],
                 className="kf-card",
@@ -179,10 +188,6 @@ def _side(page: ZonesPage) -> html.Div:
         ],
         className="kf-side",
     )
-
-
-def _graph(graph_id: str, figure: Any) -> dcc.Graph:
-    return dcc.Graph(id=graph_id, figure=figure, config={**PLOTLY_CONFIG, "displayModeBar": False}, className="kf-graph", responsive=True)
 
 
 def _tabs(page: ZonesPage) -> html.Section:
@@ -199,7 +204,11 @@ def _tabs(page: ZonesPage) -> html.Section:
             html.Div(
                 [
                     html.Button(
-                        title, className="kf-tab", type="button", role="tab", id=f"tab-{name}",
+                        title,
+                        className="kf-tab",
+                        type="button",
+                        role="tab",
+                        id=f"tab-{name}",
                         **{"data-tab": name, "aria-selected": "false", "aria-controls": f"pane-{name}"},
                     )  # fmt: skip
                     for name, title, _ in panes
@@ -208,7 +217,13 @@ def _tabs(page: ZonesPage) -> html.Section:
                 role="tablist",
             ),
             *(
-                html.Div(content, id=f"pane-{name}", className="kf-pane", role="tabpanel", **{"aria-labelledby": f"tab-{name}"})
+                html.Div(
+                    content,
+                    id=f"pane-{name}",
+                    className="kf-pane",
+                    role="tabpanel",
+                    **{"aria-labelledby": f"tab-{name}"},
+                )
                 for name, _, content in panes
             ),
         ],
@@ -227,7 +242,10 @@ def _compare() -> list[Any]:
             ],
             className="kf-row",
         ),
-        html.Div(id=ids.ZONES_COMPARE, children=html.P("Change a switch while days pass, then compare.", className="kf-empty")),
+        html.Div(
+            id=ids.ZONES_COMPARE,
+            children=html.P("Change a switch while days pass, then compare.", className="kf-empty"),
+        ),
     ]
 
 
@@ -238,7 +256,11 @@ def _data_quality(page: ZonesPage) -> list[Any]:
     total = sum(fill.count for fill in page.fills)
     rows = [[f.file, f.zone, f.quantity, f.rule, str(f.count), f.first, f.last] for f in page.fills]
     columns = ["File", "Zone", "Quantity", "Filled by", "Values", "First", "Last"]
-    return [said, html.P(f"{total} missing values were filled."), table(columns, rows, "Values that were filled", numeric_from=4)]
+    return [
+        said,
+        html.P(f"{total} missing values were filled."),
+        table(columns, rows, "Values that were filled", numeric_from=4),
+    ]
 
 
 def _export(page: ZonesPage) -> list[Any]:
@@ -251,7 +273,9 @@ def _export(page: ZonesPage) -> list[Any]:
     return [
         html.Div(
             [
-                dcc.Dropdown(id=ids.ZONES_EXPORT_WHAT, options=kinds, value="network", clearable=False, className="kf-dropdown"),
+                dcc.Dropdown(
+                    id=ids.ZONES_EXPORT_WHAT, options=kinds, value="network", clearable=False, className="kf-dropdown"
+                ),
                 dcc.RadioItems(id="zones-export-kind", options=formats, value="png", inline=True, className="kf-radio"),
                 html.Button("Download", id=ids.ZONES_EXPORT_RUN, className="kf-button kf-primary", type="button"),
                 dcc.Download(id=ids.ZONES_EXPORT),
@@ -262,5 +286,3 @@ def _export(page: ZonesPage) -> list[Any]:
         html.H3("The same days from the command line"),
         html.Pre(id="zones-command-line", className="kf-code", tabIndex="0"),
     ]
-
-

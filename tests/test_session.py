@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import event, inspect
 
 from energy_sim.clock import settled
-from energy_sim.database import metadata, open_database, read_checkpoint, transaction, update_session
+from energy_sim.database import metadata, open_database, transaction
 from energy_sim.errors import ConfigError, DataError
-from energy_sim.session import MAX_CHECKPOINTS, Frame, Room, Sessions
+from energy_sim.replay import MAX_CHECKPOINTS
+from energy_sim.session import Frame, Room, Sessions
+from energy_sim.session_store import read_checkpoint, update_session
 
 DAY_S = 86400.0
 
@@ -178,6 +180,94 @@ def test_scrubbed_back_to_40_and_forward_again_every_frame_is_identical(sessions
     assert first[101]["gain"] == 2.5
 
 
+def test_frames_since_are_those_of_every_tick_after_it_and_each_is_stepped_once(sessions, wall):
+    record = played(sessions, wall, 100)
+    wall.now += 1.7
+    frames = sessions.frames_since(record.id, 100, 0)
+    assert [frame.tick for frame in frames] == list(range(101, 118))
+    assert frames[-1] == sessions.frame(record.id)
+    assert sessions.live(record.id).stepped == list(range(118))
+    assert [frame.data for frame in frames] == [straight((), tick, seed=3) for tick in range(101, 118)]
+    again = sessions.frames_since(record.id, 109, 0)
+    assert again == frames[9:]
+    assert len(sessions.live(record.id).stepped) == 118
+
+
+def test_frames_since_hold_the_settings_of_their_own_tick(sessions, wall):
+    record = played(sessions, wall, 20)
+    sessions.control(record.id, record.control_key, "mode", "b")
+    sessions.frame(record.id)
+    wall.now += 0.35
+    frames = sessions.frames_since(record.id, 19, 0)
+    assert [(f.tick, f.settings["mode"], f.next_settings["mode"], f.data["mode"]) for f in frames] == [
+        (20, "a", "b", "a"),
+        (21, "b", "b", "b"),
+        (22, "b", "b", "b"),
+        (23, "b", "b", "b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("since_tick", "since_epoch", "limit", "ticks"),
+    [
+        (80, 0, 20, list(range(81, 101))),
+        (79, 0, 20, [100]),
+        (97, 0, 3, [98, 99, 100]),
+        (96, 0, 3, [100]),
+        (100, 0, 20, [100]),
+        (101, 0, 20, [100]),
+        (99, 1, 20, [100]),
+        (-1, 0, 101, list(range(101))),
+        (-9, 0, 200, list(range(101))),
+    ],
+)
+def test_too_far_behind_or_not_behind_there_is_only_the_current_frame(
+    sessions, wall, since_tick, since_epoch, limit, ticks
+):
+    record = played(sessions, wall, 100)
+    frames = sessions.frames_since(record.id, since_tick, since_epoch, limit)
+    assert [frame.tick for frame in frames] == ticks
+    assert frames[-1] == sessions.frame(record.id)
+
+
+def test_frames_since_before_a_reset_are_only_the_first_one(sessions, wall):
+    record = played(sessions, wall, 10)
+    sessions.control(record.id, record.control_key, "reset")
+    sessions.control(record.id, record.control_key, "play")
+    wall.now += 1.2
+    assert [(f.tick, f.epoch) for f in sessions.frames_since(record.id, 10, 0)] == [(12, 1)]
+    assert [f.tick for f in sessions.frames_since(record.id, 10, 1)] == [11, 12]
+
+
+def test_frames_since_up_to_the_end_say_so_only_in_the_last(sessions, wall):
+    record = played(sessions, wall, 20, last_tick=25)
+    wall.now += 30
+    frames = sessions.frames_since(record.id, 22, 0)
+    assert [(f.tick, f.playing, f.ended) for f in frames] == [(23, False, False), (24, False, False), (25, False, True)]
+    assert not sessions.record(record.id).playing
+
+
+def test_frames_since_read_the_database_once_and_keep_the_session_awake(sessions, wall):
+    record = played(sessions, wall, 50)
+    statements = []
+    event.listen(sessions._engine, "before_cursor_execute", lambda _c, _k, statement, *_: statements.append(statement))
+    wall.now += 1
+    assert len(sessions.frames_since(record.id, 50, 0)) == 10
+    assert [s.split()[0] for s in statements if not s.startswith(("PRAGMA", "BEGIN"))] == ["SELECT"]
+    wall.now += 5
+    sessions.frames_since(record.id, 60, 0)
+    assert sessions.record(record.id).seen == wall.now
+
+
+def test_viewers_at_different_ticks_share_the_frames_that_were_stepped(sessions, wall):
+    record = played(sessions, wall, 30)
+    for shown in range(30, 70, 4):
+        wall.now += 0.4001
+        assert [f.tick for f in sessions.frames_since(record.id, shown, 0)] == list(range(shown + 1, shown + 5))
+        assert [f.tick for f in sessions.frames_since(record.id, shown - 16, 0)] == list(range(shown - 15, shown + 5))
+    assert sessions.live(record.id).stepped == list(range(71))
+
+
 def test_an_event_in_the_past_changes_what_came_after_it_and_nothing_before(sessions, wall):
     record = played(sessions, wall, 330)
     old = [sessions.frame_at(record.id, tick).data for tick in (149, 150, 151, 330)]
@@ -201,9 +291,19 @@ def test_going_back_costs_at_most_a_hundred_steps(sessions, wall):
     record = played(sessions, wall, 450)
     stepped = sessions.live(record.id).stepped
     stepped.clear()
-    sessions.control(record.id, record.control_key, "back")
-    assert sessions.frame(record.id).tick == 449
-    assert stepped == list(range(400, 450))
+    sessions.control(record.id, record.control_key, "scrub", 425)
+    assert sessions.frame(record.id).data == straight((), 425, seed=3)
+    assert stepped == list(range(400, 426))
+
+
+def test_a_step_back_costs_nothing(sessions, wall):
+    record = played(sessions, wall, 450)
+    stepped = sessions.live(record.id).stepped
+    stepped.clear()
+    for tick in (449, 448, 447):
+        sessions.control(record.id, record.control_key, "back")
+        assert sessions.frame(record.id).data == straight((), tick, seed=3)
+    assert stepped == []
 
 
 def test_reset_clears_the_events_and_keeps_numbering_on(sessions, wall):
@@ -389,6 +489,75 @@ def test_at_most_one_checkpoint_a_minute_is_stored(process, wall):
     assert min(np.diff(written)) >= 60
 
 
+def test_how_often_a_checkpoint_is_stored_can_be_chosen(process, wall):
+    sessions = process(store_every_s=7)
+    record = sessions.create("toy", {"last_tick": 10_000}, rate=1.0)
+    sessions.control(record.id, record.control_key, "play")
+    stored = set()
+    for _ in range(30):
+        wall.now += 1
+        sessions.frame(record.id)
+        with transaction(sessions._engine) as connection:
+            checkpoint = read_checkpoint(connection, record.id)
+        stored |= set() if checkpoint is None else {checkpoint.tick}
+    assert stored == {9, 16, 23, 30}
+
+
+def test_a_replay_longer_than_a_minute_is_stored_on_the_way(sessions, process, wall, monkeypatch):
+    step = Toy.step
+
+    def slow(self, state, tick, settings):
+        wall.now += 0.05
+        if tick == 4500:
+            raise KeyboardInterrupt
+        return step(self, state, tick, settings)
+
+    record = sessions.create("toy", {"last_tick": 6000}, seed=3)
+    monkeypatch.setattr(Toy, "step", slow)
+    with pytest.raises(KeyboardInterrupt):
+        sessions.frame_at(record.id, 5000)
+    monkeypatch.undo()
+    late = process()
+    assert late.frame_at(record.id, 5000).data == straight((), 5000, seed=3, last_tick=6000)
+    assert late.live(record.id).stepped == list(range(4001, 5001))
+
+
+def test_a_room_that_opens_slowly_delays_only_those_who_wait_for_it(sessions, wall):
+    started, go_on, opened = threading.Event(), threading.Event(), []
+
+    def open_toy(parameters, seed):
+        opened.append(seed)
+        if seed == 1:
+            started.set()
+            assert go_on.wait(10)
+        return Toy(parameters, seed)
+
+    slow = Sessions(sessions._engine, [Room("toy", open_toy)], wall)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(slow.create, "toy", {}, seed=1) for _ in range(2)]
+        assert started.wait(10)
+        assert slow.frame(slow.create("toy", {}, seed=2).id).tick == 0
+        assert not any(each.done() for each in waiting)
+        go_on.set()
+        rooms = [slow.live(each.result().id) for each in waiting]
+    assert rooms[0] is rooms[1]
+    assert sorted(opened) == [1, 2]
+
+
+def test_a_room_that_did_not_open_can_be_tried_again(sessions, wall):
+    failures = ["disk away"]
+
+    def open_toy(parameters, seed):
+        if failures:
+            raise DataError(failures.pop())
+        return Toy(parameters, seed)
+
+    retried = Sessions(sessions._engine, [Room("toy", open_toy)], wall)
+    with pytest.raises(DataError, match="disk away"):
+        retried.create("toy", {})
+    assert retried.frame(retried.create("toy", {}).id).tick == 0
+
+
 def test_an_unreadable_checkpoint_only_costs_the_replay(process, wall, url, caplog):
     record = played(process(), wall, 450, rate=2.0)
     with sqlite3.connect(url.removeprefix("sqlite:///")) as raw:
@@ -469,7 +638,7 @@ def test_memory_is_bounded_and_nothing_is_lost(process):
     with pytest.raises(DataError):
         sessions.frame("nobody")
     assert sessions.in_memory == 3
-    assert len(sessions._open) == 2
+    assert len(sessions._rooms) == 2
     assert [sessions.frame(r.id).data for r in records] == [straight((), 10, seed=seed) for seed in range(8)]
 
 
@@ -512,6 +681,15 @@ def test_sessions_unused_for_thirty_days_are_deleted_with_all_they_have(process,
         "session_events": 0,
         "session_checkpoints": 0,
     }
+
+
+def test_after_how_long_a_session_is_deleted_can_be_chosen(process, wall):
+    sessions = process(delete_after_s=2 * DAY_S)
+    record = sessions.create("toy", {})
+    assert sessions.sweep(wall.now + 2 * DAY_S) == 0
+    assert sessions.sweep(wall.now + 2 * DAY_S + 1) == 1
+    with pytest.raises(DataError, match="there is none"):
+        sessions.frame(record.id)
 
 
 def test_asking_again_reads_one_row_and_writes_nothing(sessions, wall):

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from energy_sim.cli import runs, serve, zones
@@ -15,6 +14,8 @@ from energy_sim.errors import EnergySimError
 from energy_sim.logs import set_up_logging
 
 logger = logging.getLogger(__name__)
+
+_INTERRUPTED = 130  # what typer returns after Ctrl-C
 
 app = typer.Typer(
     help="Kraftflyt: energy moving, from the hydro zones of a country down to one house.",
@@ -48,25 +49,28 @@ def options(
 def main() -> None:
     """Run the command and exit with its code; the edge where every error becomes a line."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="energy-sim")
     except EnergySimError as error:
         _fail(str(error))
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(2)
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "energy-sim"
-        _fail(f"{error.format_message()}  (see `{command} --help`)")
-    except click.ClickException as error:
-        _fail(error.format_message())
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        sys.stderr.write("energy-sim: stopped\n")
-        sys.exit(1)
+    except typer.TyperException as error:  # wrong options and arguments
+        if not error.format_message():  # a command without arguments, which has shown its help
+            sys.exit(2)
+        command = getattr(getattr(error, "ctx", None), "command_path", "energy-sim")
+        _fail(f"{error.format_message()} (see `{command} --help`)")
+    except (typer.Abort, KeyboardInterrupt):
+        _stop()
     except Exception as error:
         logger.exception("command failed")
         sys.stderr.write(f"energy-sim: failed: {type(error).__name__}: {error}\n")
         sys.exit(1)
+    if code == _INTERRUPTED:
+        _stop()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop() -> None:
+    sys.stderr.write("energy-sim: stopped\n")
+    sys.exit(1)
 
 
 def _fail(line: str) -> None:

@@ -23,6 +23,11 @@ class Context:
     config_file: Path | None
 
 
+def say(line: str) -> None:
+    """Print a line as it is: paths are neither wrapped nor read as markup."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def progress_bar() -> Progress:
     """A progress bar on stderr that disappears when done, for anything over two seconds."""
     return Progress(

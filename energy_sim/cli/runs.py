@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from energy_sim.cli.options import Context, console
+from energy_sim.cli.options import Context, console, say
 from energy_sim.runs import RunStore
 
 app = typer.Typer(help="Finished runs: list, show, export, delete.", no_args_is_help=True)
@@ -49,11 +49,11 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="Zip file to write.")],
 ) -> None:
     """Pack a run as a zip file."""
-    console.print(str(_store(context).export(name, out)))
+    say(str(_store(context).export(name, out)))
 
 
 @app.command()
 def delete(context: typer.Context, name: Name) -> None:
     """Delete a run."""
     _store(context).delete(name)
-    console.print(f"deleted {name}")
+    say(f"deleted {name}")

@@ -25,6 +25,6 @@ def serve(
     arguments = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--bind", address]
     arguments += ["--workers", str(workers or server.workers), "--threads", str(server.threads)]
     arguments += ["--timeout", "120", "--graceful-timeout", "5", "--chdir", str(DEFAULT_PATH.parent), "app:server"]
-    sys.stderr.write(f"Kraftflyt on http://{address.replace('0.0.0.0', 'localhost')}\n")
+    sys.stderr.write(f"Kraftflyt on http://{address.replace('0.0.0.0', 'localhost')}\n")  # noqa: S104 - shown, not bound
     sys.stderr.flush()
     os.execv(sys.executable, arguments)  # noqa: S606 - gunicorn takes this process's place, so signals reach it

@@ -11,7 +11,6 @@ import typer
 from rich.table import Table
 
 from energy_sim.cli.options import (
-    Context,
     DaysOption,
     InputOption,
     NetworkOption,
@@ -20,10 +19,12 @@ from energy_sim.cli.options import (
     console,
     parse_date,
     progress_bar,
+    say,
 )
 from energy_sim.config import Config
 from energy_sim.errors import ConfigError, DataError
 from energy_sim.runs import RunStore, new_name, whole_folder, write_json, write_tables
+from energy_sim.zones.data import data_range
 from energy_sim.zones.model import Factors, Switches
 from energy_sim.zones.pipeline import (
     Request,
@@ -48,7 +49,7 @@ NoImport2 = Annotated[bool, typer.Option("--no-import-phase2", help="Switch the 
 NoTwoHop = Annotated[bool, typer.Option("--no-two-hop", help="Switch two-hop routes off.")]
 ShareWind = Annotated[bool, typer.Option("--share-wind", help="Offer surplus wind to neighbours before any water.")]
 Balance = Annotated[bool, typer.Option("--balance-levels", help="Fuller reservoirs supply emptier ones first.")]
-Factor = typer.Option(min=0.0, max=5.0, show_default=True)
+Factor = typer.Option(help="0 to 5; 1 is the data as they are.")
 
 
 def _request(
@@ -67,12 +68,18 @@ def _request(
         raise ConfigError(f"--days: {days} is below 1; give the number of days to simulate")
     if warm_up is not None and warm_up < 0:
         raise ConfigError(f"--warm-up: {warm_up} is below 0; give 0 or more days")
-    if days is None:
-        end = defaults.start + timedelta(days=defaults.days)
-        days = max(1, (end - first).days) if start else defaults.days
+    searched = tuple(folders) if folders else (config.path(defaults.input),)
+    zones = network_from(config, network)
+    configured = defaults.start <= first < defaults.start + timedelta(days=defaults.days)
+    if days is None and configured and not (folders or network):
+        days = (defaults.start - first).days + defaults.days
+    elif days is None:  # other data than the configured: all of it
+        lowest, highest = data_range(searched, zones)
+        first = first if start else max(first, lowest)
+        days = max(1, (highest - first).days + 1)
     return Request(
-        folders=tuple(folders) if folders else (config.path(defaults.input),),
-        network=network_from(config, network),
+        folders=searched,
+        network=zones,
         start=first,
         days=days,
         warm_up_days=defaults.warm_up_days if warm_up is None else warm_up,
@@ -93,6 +100,8 @@ def _with_changes(request: Request, changes: list[str] | None) -> Request:
     settings = found[0]
     for when_date, name, value in sorted(parsed, key=lambda change: change[0]):
         day = (when_date - request.start).days
+        if day and name == "reservoir_factor":
+            raise ConfigError("--change: reservoir_factor acts on the opening level only; use --reservoir-factor")
         if not 0 <= day < request.days:
             last = request.start + timedelta(days=request.days - 1)
             raise ConfigError(f"--change: {when_date} is outside the run, {request.start} to {last}")
@@ -186,11 +195,11 @@ def _print_totals(target: Path, period: Period, summary: Mapping[str, object]) -
     assert isinstance(amounts, dict)  # noqa: S101 - narrows the type
     for name, value in amounts.items():
         table.add_row(name.replace("_", " "), f"{value / 1000:,.1f}")
-    console.print(f"{len(period.dates):,} days, {period.dates[0]} to {period.dates[-1]}, in {target}")
+    say(f"{len(period.dates):,} days, {period.dates[0]} to {period.dates[-1]}, in {target}")
     console.print(table)
     fills = summary["fills"]
     if isinstance(fills, list) and fills:
-        console.print(f"{sum(fill['count'] for fill in fills):,} missing values were filled: see summary.json")
+        say(f"{sum(fill['count'] for fill in fills):,} missing values were filled: see summary.json")
 
 
 @app.command()
@@ -241,7 +250,7 @@ def ensemble(
     inputs = load(request)
     scenarios = all_scenarios(inputs, year or [], [Factors(*point) for point in product(*grids)])
     compute = context.obj.config.compute
-    with progress_bar() as bar:
+    with whole_folder(out) as folder, progress_bar() as bar:
         task = bar.add_task("scenarios", total=len(scenarios))
         result = run_ensemble(
             request.network,
@@ -254,14 +263,13 @@ def ensemble(
             lambda done: bar.advance(task, done),
         )
         table = totals_table(result)
-        with whole_folder(out) as folder:
-            write_tables(folder, {"quantiles": quantile_table(result), "totals": table})
-            write_json(folder / "params.json", {**describe(request), "scenarios": len(scenarios)})
+        write_tables(folder, {"quantiles": quantile_table(result), "totals": table})
+        write_json(folder / "params.json", {**describe(request), "scenarios": len(scenarios)})
     shown = Table("all scenarios, GWh", "lowest", "median", "highest", box=None)
     for name in ("inflow_mwh", "unmet_mwh", "spill_mwh", "level_end_mwh"):
         low, middle, high = (table[name].quantile(q) / 1000 for q in (0, 0.5, 1))
         shown.add_row(name.removesuffix("_mwh").replace("_", " "), f"{low:,.0f}", f"{middle:,.0f}", f"{high:,.0f}")
-    console.print(f"{len(scenarios):,} scenarios of {len(result.dates):,} days in {out}")
+    say(f"{len(scenarios):,} scenarios of {len(result.dates):,} days in {out}")
     console.print(shown)
 
 
@@ -278,12 +286,12 @@ def check_data(context: typer.Context, folders: InputOption = None, network: Net
         table.add_row(file.file, f"{file.rows:,}", file.first, file.last, str(file.filled))
     console.print(table)
     for fill in report.fills:
-        console.print(f"filled: {fill.file}: {fill.count} by {fill.rule}, {fill.first} to {fill.last}", soft_wrap=True)
+        say(f"filled: {fill.file}: {fill.count} by {fill.rule}, {fill.first} to {fill.last}")
     if report.problems:
         for problem in report.problems:
-            console.print(problem, markup=False, highlight=False, soft_wrap=True)
+            say(problem)
         raise DataError.from_problems(report.problems)
-    console.print(f"no faults found; all zones have {report.first} to {report.last}")
+    say(f"no faults found; all zones have {report.first} to {report.last}")
 
 
 @app.command("make-input")
@@ -297,4 +305,4 @@ def make_input(
 
     config: Config = context.obj.config
     written = make(out or config.path(config.zones.input), seed)
-    console.print(f"{len(written)} files in {written[0].parent}")
+    say(f"{len(written)} files in {written[0].parent}")

@@ -185,7 +185,7 @@ def _slot(geometry: NetworkGeometry, amount: ArrowAmount, split: bool) -> LabelS
 def _pill_place(geometry: NetworkGeometry, arrow: Arrow, slot: LabelSlot, lines: Sequence[str], split: bool) -> Point:
     """Centre of a pill as wide as its text, moved inside its slot towards its arrow (as the live drawing does)."""
     box = geometry.split_label_box if split and arrow.hops == 1 else geometry.label_box
-    width = min(box[0], max(len(line) for line in lines) * 0.585 * geometry.font_px + 13)
+    width = min(box[0], max(len(line) for line in lines) * 0.63 * geometry.font_px + 13)
     slack = (box[0] - width) / 2
     return slot.x + min(max(slot.anchor[0] - slot.x, -slack), slack), slot.y
 

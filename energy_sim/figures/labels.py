@@ -50,8 +50,8 @@ def place_labels(
 ) -> tuple[LabelSlot | None, ...]:
     """One slot per path, or none where no free place near it is left.
 
-    Greedy (paths marked ``first`` before the others, short ones first), then each label moves to the best place that
-    the others leave, then labels without a place may push one other label aside. Deterministic.
+    Paths marked ``first`` are placed before the others are looked at. Greedy, short ones first; then labels without a
+    place may push one other label aside, and each label moves to the best place that the others leave. Deterministic.
 
     Args:
         paths: centre lines, px.
@@ -84,14 +84,16 @@ def place_labels(
             best = free[np.argmin(options[k].cost[free])]
             chosen[k], taken[k] = best, options[k].boxes[best]
 
-    for k in order:
-        choose(k)
-    for _ in range(_ROUNDS):
-        for k in order:
+    for stage in ([k for k in order if first[k]], order):
+        for k in stage:
             if chosen[k] < 0:
-                _push_aside(k, options, chosen, taken)
-        for k in order:
-            choose(k)
+                choose(k)
+        for _ in range(_ROUNDS):
+            for k in stage:
+                if chosen[k] < 0:
+                    _push_aside(k, options, chosen, taken)
+            for k in stage:
+                choose(k)
     return tuple(_slot(options[k], int(c)) for k, c in enumerate(chosen))
 
 
@@ -171,7 +173,7 @@ def _candidates(
                 )
                 gaps.append(gap)
         rows.append((x, y, x, y))  # on its own ribbon
-        cost.append(0.05 * rank + 1.6)
+        cost.append(0.05 * rank + 2.8)
         gaps.append(0.0)
     table = np.array(rows)
     cx, cy = table[:, 2], table[:, 3]

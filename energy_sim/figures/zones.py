@@ -56,7 +56,7 @@ def plot_energy_flows_summary(daily: pd.DataFrame, theme: ThemeName = "dark", ma
     _require(daily, ["date", "demand_mwh", *(column for column, *_ in layers)], "daily summary")
     figure = go.Figure(layout=_time_layout(colors, "How the demand of all zones was met, GWh a day"))
     for column, name, color, pattern in layers:
-        gwh = daily[column].to_numpy(float) / 1000
+        gwh = (daily[column].to_numpy(float) / 1000).tolist()  # lists: only those can be extended day by day
         fill: dict[str, Any] = {"fillcolor": tint(color, 0.8)}
         if pattern:
             ground = {"bgcolor": tint(color, 0.55), "fgcolor": color}
@@ -73,7 +73,7 @@ def plot_energy_flows_summary(daily: pd.DataFrame, theme: ThemeName = "dark", ma
         )
     figure.add_scatter(
         x=daily["date"],
-        y=daily["demand_mwh"].to_numpy(float) / 1000,
+        y=(daily["demand_mwh"].to_numpy(float) / 1000).tolist(),
         name="Demand",
         mode="lines",
         line={"width": 2, "color": colors.ink},
@@ -121,7 +121,7 @@ def plot_reservoir_levels(
             median = reference[reference["zone"] == zone.id]
             line = {"width": 1, "dash": "1px,3px", "color": color}
             _reference_line(figure, median["date"], median["median_pct"], f"{zone.id} median", line)
-        levels = rows["level_pct"].to_numpy(float)
+        levels = rows["level_pct"].to_numpy(float).tolist()
         figure.add_scatter(
             x=rows["date"],
             y=levels,
@@ -185,7 +185,14 @@ def _time_layout(theme: Theme, title: str) -> dict[str, Any]:
         "hovermode": "x unified",
         "xaxis": axis | {"type": "date", "showgrid": False, "hoverformat": "%a %-d %b %Y"},
         "yaxis": axis,
-        "legend": {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top", "traceorder": "normal"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
     }
 
 

@@ -27,7 +27,7 @@ _MAX_CELLS = 400_000_000  # scenarios x days x zones kept for quantiles, two 4-b
 class Scenario:
     """One member of an ensemble."""
 
-    inflow_year: int  # ISO year whose inflow the first day takes
+    inflow_year: int  # year of the record whose inflow the calendar year of the first reported day takes
     factors: Factors
 
 
@@ -65,16 +65,22 @@ def all_scenarios(inputs: ZoneInputs, years: Sequence[int], factors: Sequence[Fa
     absent = [year for year in years if year not in inputs.inflow_years_mwh]
     if absent or not known:
         have = f"they hold {known[0]} to {known[-1]}" if known else "they hold no whole year"
-        raise DataError(f"inflow years {', '.join(map(str, absent))}: not in the inflow files of all zones; {have}")
+        asked = ", ".join(map(str, absent)) or "of the record"
+        raise DataError(f"inflow years {asked}: not in the inflow files of all zones; {have}")
     return tuple(Scenario(year, factor) for year, factor in product(years or known, factors))
 
 
-def inflow_of(inputs: ZoneInputs, first_year: int) -> Floats:
-    """(T, Z) inflow of the dates, MWh a day, when the first date takes the ISO year `first_year` of the record."""
-    iso = pd.DatetimeIndex(inputs.dates).isocalendar()
+def inflow_of(inputs: ZoneInputs, first_year: int, warm_up_days: int = 0) -> Floats:
+    """(T, Z) inflow of the dates, MWh a day, when the year of the first reported date takes `first_year` of the record.
+
+    Dates take the ISO week of their ISO year: with a start on 2016-01-01, which lies in week 53 of 2015, the first
+    three days take week 53 of the year before `first_year`.
+    """
+    dates = pd.DatetimeIndex(inputs.dates)
+    iso = dates.isocalendar()
     years = sorted(inputs.inflow_years_mwh)
     table = np.stack([inputs.inflow_years_mwh[year] for year in years])
-    step = iso["year"].to_numpy(dtype=np.int64) - int(iso["year"].iloc[0])
+    step = iso["year"].to_numpy(dtype=np.int64) - int(dates[warm_up_days].year)
     position = (years.index(first_year) + step) % len(years)
     return np.ascontiguousarray(table[position, iso["week"].to_numpy(dtype=np.int64) - 1])
 
@@ -126,7 +132,7 @@ def _task(
     network: Network, inputs: ZoneInputs, settings: Settings, scenarios: Sequence[Scenario], warm_up_days: int
 ) -> _Task:
     own = settings.factors
-    years = {scenario.inflow_year: inflow_of(inputs, scenario.inflow_year) for scenario in scenarios}
+    years = {scenario.inflow_year: inflow_of(inputs, scenario.inflow_year, warm_up_days) for scenario in scenarios}
     return _Task(
         settings.switches.flags,
         kernel.pack(network),
@@ -145,6 +151,7 @@ def _task(
 
 
 def _run(task: _Task) -> tuple[Floats, Floats, Floats]:
+    kernel.compile_kernel()  # at once where it is done, but a cluster's worker starts without
     count, days, zones = task.inflow_mwh.shape
     reported = days - task.warm_up_days
     levels = np.empty((count, reported, zones))

@@ -15,6 +15,7 @@ BOUND_TEXTS = {
     "first_link": "the first line was full",
     "second_link": "the second line was full",
     "wind": "the supplier's surplus wind was used up",
+    "not_recorded": "not recorded in the run",
 }
 
 

@@ -52,7 +52,8 @@ COLUMNS = 17
 
 DAY, PHASE, ROUTE, SENT, DELIVERED, BOUND, SOURCE = range(7)  # trace row
 TRACE_COLUMNS = 7
-BOUNDS = ("need", "turbines", "water", "own_need", "first_link", "second_link", "wind")
+BOUNDS = ("need", "turbines", "water", "own_need", "first_link", "second_link", "wind", "not_recorded")
+NOT_RECORDED = 7
 NO_TRACE_ROWS_LEFT = -1
 
 
@@ -183,7 +184,7 @@ def simulate(  # noqa: C901, PLR0912, PLR0915 - one function, so that the uncomp
             if turn == 2:
                 if hydro_on:
                     for z in range(count):
-                        own = min(need[z], head[z])
+                        own = max(0.0, min(need[z], head[z]))
                         out[z, LOCAL_HYDRO] = own
                         need[z] -= own
                         head[z] -= own
@@ -279,7 +280,8 @@ def simulate(  # noqa: C901, PLR0912, PLR0915 - one function, so that the uncomp
             came = inflow[day, z] * factors[2]
             after = level[z] - water + came
             spill = max(0.0, after - zones[z, SMAX])
-            after -= spill
+            if spill > 0.0:
+                after = zones[z, SMAX]  # after - spill, without its rounding
             short = max(0.0, -after)
             level[z] = after + short
             out[z, WATER_USED] = water

@@ -5,13 +5,23 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from energy_sim.config import describe_problems
 from energy_sim.errors import ConfigError
 from energy_sim.zones.model import Link, Network, Zone
 
-_Amount = Annotated[float, Field(ge=0, le=1e12)]
+
+def _no_switch(value: object) -> object:
+    """Refuse true and false, which would count as 1 and 0; YAML reads `yes` and `off` so too."""
+    if isinstance(value, bool):
+        msg = f"{value} is no number; give one"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic lists only ValueError
+    return value
+
+
+_Number = Annotated[float, BeforeValidator(_no_switch)]
+_Amount = Annotated[_Number, Field(ge=0, le=1e12)]
 
 
 class _Entry(BaseModel):
@@ -25,11 +35,11 @@ class _ZoneEntry(_Entry):
     hydro_max_mwh: _Amount
     hydro_force_export_mwh: _Amount
     hydro_target_mwh: _Amount
-    hydro_efficiency: Annotated[float, Field(gt=0, le=1)] = 1.0
+    hydro_efficiency: Annotated[_Number, Field(gt=0, le=1)] = 1.0
     hydro_max_daily_production_mwh: _Amount
     initial_level_mwh: _Amount
-    lon: Annotated[float, Field(ge=-180, le=180)]
-    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[_Number, Field(ge=-180, le=180)]
+    lat: Annotated[_Number, Field(ge=-90, le=90)]
     color: Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")] = "#56B4E9"
 
     @model_validator(mode="after")
@@ -49,7 +59,7 @@ class _LinkEntry(_Entry):
     source: Annotated[str, Field(alias="from")]
     target: Annotated[str, Field(alias="to")]
     capacity_mwh_per_day: _Amount
-    loss_factor: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    loss_factor: Annotated[_Number, Field(ge=0, lt=1)] = 0.0
 
 
 class _NetworkEntry(_Entry):
@@ -84,9 +94,11 @@ def read_network(path: Path) -> Network:
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); give the path of a network file") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:  # also bytes that are no text, and impossible dates
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: is no valid YAML or JSON ({reason})") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: holds {type(content).__name__}; give `zones:` and `links:`, see examples/")
     try:
         entry = _NetworkEntry.model_validate(content)
     except ValidationError as error:

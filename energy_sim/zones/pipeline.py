@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from energy_sim.config import Config
-from energy_sim.errors import ConfigError
+from energy_sim.errors import ConfigError, DataError
 from energy_sim.logs import add_handler
 from energy_sim.runs import whole_folder, write_json, write_tables
 from energy_sim.zones import kernel as k
-from energy_sim.zones.data import load_inputs
+from energy_sim.zones.data import data_range, load_inputs
 from energy_sim.zones.kernel import compile_kernel
 from energy_sim.zones.model import Factors, Network, Switches, ZoneInputs
 from energy_sim.zones.network_file import read_network
@@ -52,8 +52,23 @@ def network_from(config: Config, network_file: Path | None = None) -> Network:
 
 
 def load(request: Request) -> ZoneInputs:
-    """Read the inputs of the warm-up days and the reported days."""
-    first = request.start - timedelta(days=request.warm_up_days)
+    """Read the inputs of the warm-up days and the reported days.
+
+    Raises:
+        DataError: a file cannot be used, or days asked for are not in the data.
+    """
+    try:
+        first = request.start - timedelta(days=request.warm_up_days)
+    except OverflowError:
+        raise DataError(f"start: no calendar has {request.warm_up_days} days before {request.start}") from None
+    if request.warm_up_days:
+        lowest, _ = data_range(request.folders, request.network)
+        if first < lowest <= request.start:
+            most = (request.start - lowest).days
+            raise DataError(
+                f"warm-up: {request.warm_up_days} days before {request.start} begin before the data, which starts on"
+                f" {lowest}; give {most} or fewer, or start later"
+            )
     return load_inputs(request.folders, request.network, first, request.days + request.warm_up_days)
 
 
@@ -94,8 +109,8 @@ def check_factor(name: str, value: object) -> float:
     low, high = FACTOR_LIMITS
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ConfigError(f"{name}: {value!r} is no number; give one from {low:g} to {high:g}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"{name}: {str(value)[:40]!r} is no number; give one from {low:g} to {high:g}") from None
     if isinstance(value, bool) or not low <= number <= high:
         raise ConfigError(f"{name}: {value!r} is outside {low:g} to {high:g}; give a factor within")
     return number

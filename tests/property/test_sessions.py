@@ -126,7 +126,14 @@ def check_script(alone, doers, sessions, script):
         assert doers[1 - who](now, spread.id, spread.control_key, "frame", None) == (None, expected[1])
         frame = outcome[1]
         assert frame.data == straight(sessions.events(spread.id), frame.tick, 5, frame.last_tick)
-    assert sessions.events(spread.id) == alone.sessions.events(reference.id)
+    known = sessions.events(spread.id)
+    assert known == alone.sessions.events(reference.id)
+    sessions._clock_s.now = now
+    current = sessions.frame(spread.id)
+    shown = sessions.frames_since(spread.id, current.tick - 6, current.epoch)
+    assert [frame.tick for frame in shown] == list(range(max(current.tick - 5, 0), current.tick + 1))
+    assert [frame.data for frame in shown] == [straight(known, f.tick, 5, f.last_tick) for f in shown]
+    assert shown[-1] == current
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

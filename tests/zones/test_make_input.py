@@ -19,7 +19,8 @@ from energy_sim.zones.calibration import (
     YEARS,
     ZONES,
 )
-from energy_sim.zones.make_input import ar1, days_of, input_files, iso_weeks, make_input, scale_to_totals, season
+from energy_sim.zones.make_input import days_of, input_files, iso_weeks, make_input
+from energy_sim.zones.series import ar1, scale_to_totals, season
 
 YEAR_NAMES = [str(y) for y in YEARS]
 

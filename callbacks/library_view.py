@@ -1,0 +1,64 @@
+"""What the library shows of finished runs."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from dash import html
+
+from callbacks.services import Services
+from energy_sim.figures.theme import format_energy
+from energy_sim.figures.zones import plot_energy_flows_summary
+from layouts.components import graph, table
+from layouts.library import library_page, runs_table
+
+_TOTALS = ("demand", "wind_used", "local_hydro", "import_phase2_one_hop", "import_phase2_two_hop", "import_phase4_one_hop",
+           "import_phase4_two_hop", "unmet", "spill", "loss", "level_end")  # fmt: skip
+
+
+def page_of(services: Services) -> Any:
+    """The whole page."""
+    names = [run.name for run in services.runs.list()]
+    return library_page(run_list(services), names)
+
+
+def run_list(services: Services) -> Any:
+    """All finished runs with what can be done with each."""
+    rows = []
+    for run in services.runs.list():
+        unmet = run.summary.get("totals_mwh", {}).get("unmet", 0.0)
+        days = f"{run.summary.get('first_day', '')} to {run.summary.get('last_day', '')}"
+        rows.append((run.name, run.room, run.created[:16].replace("T", " "), days, format_energy(unmet)))
+    return runs_table(rows)
+
+
+def packed(services: Services, name: str) -> tuple[bytes, str]:
+    """A run as a zip file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = services.runs.export(name, Path(folder) / f"{name}.zip")
+        return path.read_bytes(), path.name
+
+
+def side_by_side(services: Services, left: str | None, right: str | None, theme: str) -> Any:
+    """Two runs beside each other: totals, and how demand was met."""
+    if not left or not right:
+        return html.P("Choose two runs.", className="kf-empty")
+    runs = [services.runs.load(name) for name in (left, right)]
+    totals = [run.summary["totals_mwh"] for run in runs]
+    rows = [
+        [
+            name.replace("_", " "),
+            *(format_energy(t[name]) for t in totals),
+            format_energy(totals[0][name] - totals[1][name]),
+        ]
+        for name in _TOTALS
+    ]
+    graphs = []
+    for run in runs:
+        figure = plot_energy_flows_summary(services.runs.table(run.name, "daily_summary"), theme)
+        figure.update_layout(title_text=f"{run.name}, GWh a day")
+        graphs.append(graph(figure))
+    return [
+        table(["", left, right, "Difference"], rows, "Totals of the two runs"),
+        html.Div(graphs, className="kf-beside"),
+    ]

@@ -1,0 +1,53 @@
+"""What callbacks work with, opened once per process."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import flask
+
+from energy_sim.config import Config
+from energy_sim.database import open_database
+from energy_sim.runs import RunStore
+from energy_sim.session import Room, Sessions
+from energy_sim.zones.live import open_zones
+from energy_sim.zones.playback import open_playback
+
+_KEY = "KRAFTFLYT"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Configuration, live sessions and finished runs of this process."""
+
+    config: Config
+    sessions: Sessions
+    runs: RunStore
+
+
+def open_services(config: Config) -> Services:
+    """Open the database and make the rooms known."""
+    runs = RunStore(config.path(config.runs.folder))
+    rooms = [
+        Room("zones", lambda parameters, _seed: open_zones(config, parameters)),
+        Room("playback", lambda parameters, _seed: open_playback(runs, parameters["run"])),
+    ]
+    limits = config.sessions
+    sessions = Sessions(
+        open_database(config.database_url),
+        rooms,
+        idle_pause_s=limits.idle_pause_s,
+        max_in_memory=limits.max_in_memory,
+        delete_after_s=limits.delete_after_days * 86400,
+        store_every_s=limits.checkpoint_every_s,
+    )
+    return Services(config, sessions, runs)
+
+
+def attach(server: flask.Flask, services: Services) -> None:
+    """Make the services available to callbacks of this app."""
+    server.config[_KEY] = services
+
+
+def services() -> Services:
+    """The services of the app that handles the current request."""
+    return cast("Services", flask.current_app.config[_KEY])

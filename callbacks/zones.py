@@ -1,0 +1,113 @@
+"""The zones page: opening it, ticks, controls, charts, comparison, exports."""
+
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc
+from dash.exceptions import PreventUpdate
+
+from callbacks import zones_view as view
+from callbacks.services import services
+from layouts import ids
+from layouts.components import message_page
+
+
+def page(session: str = "", key: str = "", run: str = "", start: str = "", theme: str = "", **_others: str) -> Any:
+    """The page of a link: an existing session, a finished run, or a new session."""
+    opened = view.open_link(services(), session, key, run, start)
+    if isinstance(opened, str):
+        return message_page("This link cannot be opened", opened, "Start a new session", "/zones")
+    return view.page_of(services(), *opened, theme="light" if theme == "light" else "dark")
+
+
+def register(app: Dash) -> None:
+    """Attach the callbacks."""
+
+    @app.callback(
+        Output(ids.MESSAGE, "data"),
+        Input(ids.TICK, "n_intervals"),
+        State(ids.LINK, "data"),
+        State(ids.SEEN, "data"),
+        running=[(Output(ids.TICK, "disabled"), True, False)],
+        prevent_initial_call=True,
+    )
+    def tick(_n: int, link: dict[str, str], seen: dict[str, int] | None) -> Any:
+        message = view.message_since(services(), link["session"], seen or {})
+        if message is None:
+            raise PreventUpdate
+        return message
+
+    @app.callback(
+        Output(ids.MESSAGE, "data", allow_duplicate=True),
+        Input(ids.COMMAND, "data"),
+        State(ids.LINK, "data"),
+        State(ids.SEEN, "data"),
+        prevent_initial_call=True,
+    )
+    def control(command: dict[str, Any], link: dict[str, str], seen: dict[str, int] | None) -> Any:
+        return view.obey(services(), link, seen or {}, command)
+
+    app.clientside_callback(
+        ClientsideFunction("kraftflyt", "draw"),
+        Output(ids.SEEN, "data"),
+        Output(ids.REFRESH, "data"),
+        Input(ids.MESSAGE, "data"),
+        Input(ids.CHARTED, "data"),
+        State(ids.STATIC, "data"),
+        State(ids.LINK, "data"),
+        State(ids.WINDOW, "value"),
+    )
+
+    @app.callback(
+        Output(ids.ZONES_FLOWS, "figure"),
+        Output(ids.ZONES_RESERVOIRS, "figure"),
+        Output(ids.CHARTED, "data"),
+        Input(ids.REFRESH, "data"),
+        Input(ids.WINDOW, "value"),
+        Input(ids.SHOW, "value"),
+        Input(ids.THEME, "data"),
+        State(ids.LINK, "data"),
+        prevent_initial_call=True,
+    )
+    def charts(_refresh: Any, window: int, show: list[str], theme: str | None, link: dict[str, str]) -> Any:
+        flows, levels, last = view.charts(services(), link["session"], window, show, theme or "dark")
+        return flows, levels, {"t": last, "n": view.now_ms()}
+
+    @app.callback(Output(ids.ZONES_COMPARE_EVENT, "options"), Input(ids.REFRESH, "data"), State(ids.LINK, "data"))
+    def changes_to_compare(_refresh: Any, link: dict[str, str]) -> Any:
+        return view.change_options(services(), link["session"])
+
+    @app.callback(
+        Output(ids.ZONES_COMPARE, "children"),
+        Input(ids.ZONES_COMPARE_RUN, "n_clicks"),
+        State(ids.ZONES_COMPARE_EVENT, "value"),
+        State(ids.THEME, "data"),
+        State(ids.LINK, "data"),
+        prevent_initial_call=True,
+    )
+    def compare(_n: int, seq: int | None, theme: str | None, link: dict[str, str]) -> Any:
+        return view.comparison(services(), link["session"], seq, theme or "dark")
+
+    @app.callback(
+        Output(ids.ZONES_EXPORT, "data"),
+        Input(ids.ZONES_EXPORT_RUN, "n_clicks"),
+        State(ids.ZONES_EXPORT_WHAT, "value"),
+        State("zones-export-kind", "value"),
+        State(ids.THEME, "data"),
+        State(ids.LINK, "data"),
+        State(ids.SEEN, "data"),
+        prevent_initial_call=True,
+        running=[(Output(ids.ZONES_EXPORT_RUN, "disabled"), True, False)],
+    )
+    def export(_n: int, what: str, kind: str, theme: str | None, link: dict[str, str], seen: dict[str, int]) -> Any:
+        content, name = view.export(services(), link["session"], what, kind, theme or "dark", seen["t"])
+        return dcc.send_bytes(content, name)
+
+    @app.callback(
+        Output(ids.ZONES_SAVED, "children"),
+        Input(ids.ZONES_SAVE, "n_clicks"),
+        State(ids.LINK, "data"),
+        prevent_initial_call=True,
+        running=[(Output(ids.ZONES_SAVE, "disabled"), True, False)],
+    )
+    def save(_n: int, link: dict[str, str]) -> Any:
+        return view.saved(services(), link)

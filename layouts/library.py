@@ -1,0 +1,81 @@
+"""The library page."""
+
+from typing import Any
+
+from dash import dcc, html
+
+from layouts import ids
+
+
+def library_page(runs: Any, names: list[str]) -> html.Main:
+    """Finished runs, and two of them side by side."""
+    choices = [{"label": name, "value": name} for name in names]
+    return html.Main(
+        [
+            html.H1("Library of finished runs"),
+            dcc.Download(id=ids.LIBRARY_DOWNLOAD),
+            html.Section(runs, id=ids.LIBRARY_LIST, className="kf-card"),
+            html.Section(
+                [
+                    html.H2("Two runs side by side"),
+                    html.Div(
+                        [
+                            dcc.Dropdown(
+                                id=ids.LIBRARY_LEFT, options=choices, placeholder="First run", className="kf-dropdown"
+                            ),
+                            dcc.Dropdown(
+                                id=ids.LIBRARY_RIGHT, options=choices, placeholder="Second run", className="kf-dropdown"
+                            ),
+                        ],
+                        className="kf-row",
+                    ),
+                    html.Div(html.P("Choose two runs.", className="kf-empty"), id=ids.LIBRARY_SIDE_BY_SIDE),
+                ],
+                className="kf-card",
+            ),
+        ],
+        className="kf-page kf-library",
+    )
+
+
+def runs_table(rows: list[tuple[str, str, str, str, str]]) -> Any:
+    """One row a run (name, room, made, days, unmet) with its actions; what to do when there is none."""
+    if not rows:
+        return [
+            html.P("No run yet. Save one on the zones page, or make one on the command line:", className="kf-empty"),
+            html.Pre("energy-sim zones run", className="kf-code"),
+        ]
+    head = html.Tr([html.Th(text, scope="col") for text in ("Run", "Room", "Made (UTC)", "Days", "Unmet", "")])
+    body = [
+        html.Tr(
+            [html.Td(dcc.Link(name, href=f"/zones?run={name}")), *(html.Td(c) for c in cells), html.Td(_actions(name))]
+        )
+        for name, *cells in rows
+    ]
+    return html.Div(
+        html.Table(
+            [html.Caption("Open a run in playback by its name"), html.Thead(head), html.Tbody(body)],
+            className="kf-table",
+        ),
+        className="kf-scroll",
+    )
+
+
+def _actions(name: str) -> html.Div:
+    return html.Div(
+        [
+            html.Button(
+                "Export",
+                id={"type": "run-export", "run": name},
+                className="kf-button",
+                type="button",
+                title=f"Download {name} as zip",
+            ),
+            dcc.ConfirmDialogProvider(
+                html.Button("Delete", className="kf-button", type="button", title=f"Delete {name}"),
+                id={"type": "run-delete", "run": name},
+                message=f"Delete {name}? It cannot be brought back.",
+            ),
+        ],
+        className="kf-row",
+    )
