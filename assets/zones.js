@@ -314,15 +314,17 @@
   }
   function appendTo(graph, traces, x, yOf, window_, layout) {
     const all = traces.map((trace, c) => ({ x: [...graph.data[trace].x, ...x].slice(-window_), y: [...graph.data[trace].y, ...yOf(c)].slice(-window_) }));
-    window.Plotly.update(graph, { x: all.map(a => a.x), y: all.map(a => a.y) }, layout || {}, traces);
+    const days = all[0].x, span = days.length > 1 ? { 'xaxis.range': [days[0], days[days.length - 1]] } : {};
+    window.Plotly.update(graph, { x: all.map(a => a.x), y: all.map(a => a.y) }, Object.assign(span, layout), traces);
   }
   /** The zone names at the line ends, moved to the new levels, as a change of layout. */
   function endLabels(graph, levels) {
+    const height = graph._fullLayout.yaxis._length || 150, step = Math.min(1600 / height, 96 / Math.max(levels.length - 1, 1));
     const order = levels.map((v, i) => i).sort((a, b) => levels[a] - levels[b]), at = [];
     let floor = 2;
-    for (const i of order) { at[i] = Math.max(levels[i], floor); floor = at[i] + 7; }
-    const over = Math.max(0, floor - 7 - 98);
-    if (over) { let ceiling = 98; for (const i of [...order].reverse()) { at[i] = Math.min(at[i], ceiling); ceiling = at[i] - 7; } }
+    for (const i of order) { at[i] = Math.max(levels[i], floor); floor = at[i] + step; }
+    let ceiling = 98;
+    for (const i of [...order].reverse()) { at[i] = Math.min(at[i], ceiling); ceiling = at[i] - step; }
     const moved = {};
     (graph.layout.annotations || []).forEach((a, k) => {
       const i = page.fixed.zones.findIndex(zone => a.text && a.text.includes(`<b>${zone}</b>`));

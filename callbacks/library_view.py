@@ -8,12 +8,23 @@ from dash import html
 
 from callbacks.services import Services
 from energy_sim.figures.theme import format_energy
-from energy_sim.figures.zones import plot_energy_flows_summary
+from energy_sim.figures.zones import for_card, plot_energy_flows_summary
 from layouts.components import graph, table
 from layouts.library import library_page, runs_table
 
-_TOTALS = ("demand", "wind_used", "local_hydro", "import_phase2_one_hop", "import_phase2_two_hop", "import_phase4_one_hop",
-           "import_phase4_two_hop", "unmet", "spill", "loss", "level_end")  # fmt: skip
+_TOTALS = (
+    "demand",
+    "wind_used",
+    "local_hydro",
+    "import_phase2_one_hop",
+    "import_phase2_two_hop",
+    "import_phase4_one_hop",
+    "import_phase4_two_hop",
+    "unmet",
+    "spill",
+    "loss",
+    "level_end",
+)
 
 
 def page_of(services: Services) -> Any:
@@ -56,8 +67,7 @@ def side_by_side(services: Services, left: str | None, right: str | None, theme:
     graphs = []
     for run in runs:
         figure = plot_energy_flows_summary(services.runs.table(run.name, "daily_summary"), theme)
-        figure.update_layout(title_text=f"{run.name}, GWh a day")
-        graphs.append(graph(figure))
+        graphs.append(html.Div([html.H3(f"{run.name}, GWh a day"), graph(for_card(figure))]))
     return [
         table(["", left, right, "Difference"], rows, "Totals of the two runs"),
         html.Div(graphs, className="kf-beside"),

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from dash import dcc, html
 
 from callbacks.services import Services
@@ -22,6 +21,7 @@ from energy_sim.figures.export import export_figure
 from energy_sim.figures.network import NetworkGeometry
 from energy_sim.figures.theme import format_energy
 from energy_sim.figures.zones import (
+    for_card,
     network_geometry,
     plot_energy_exchange_curved,
     plot_energy_exchange_split_import_export,
@@ -42,6 +42,7 @@ from layouts.components import graph, table
 from layouts.zones import OPTIONS, SWITCHES, ZonesPage, zones_page
 
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 7.0, 15.0, 30.0, 60.0)
+LABEL_STEP_PCT = 11.0  # names at the line ends of a chart 200 px high
 CANVAS_PX, COMPACT_CANVAS_PX = (660, 720), (400, 520)
 NAMES = {
     **{n: text for n, text, _ in (*SWITCHES, *OPTIONS)},
@@ -183,18 +184,8 @@ def charts(services: Services, session: str, window: int, show: list[str], theme
     marks = [(str(live.date_of(e.tick)), describe_event(e)) for e in events if first <= e.tick <= frame.tick]
     flows = plot_energy_flows_summary(tables["daily_summary"], theme, marks)
     reference = median_of(live, period) if isinstance(live, LiveZones) else None
-    levels = plot_reservoir_levels(tables["zone_metrics"], live.network, theme, reference, show, marks)
-    return on_card(flows), on_card(levels), frame.tick
-
-
-def on_card(figure: go.Figure) -> go.Figure:
-    """A chart for a card of the page: its ground, smaller type, the legend above the picture."""
-    clear = "rgba(0,0,0,0)"
-    figure.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, font_size=12, title_font_size=14, title_pad_l=0)
-    figure.update_layout(
-        margin={"l": 56, "t": 62, "b": 28}, legend={"y": 1.0, "yref": "paper", "yanchor": "bottom", "font_size": 11}
-    )
-    return figure
+    levels = plot_reservoir_levels(tables["zone_metrics"], live.network, theme, reference, show, marks, LABEL_STEP_PCT)
+    return for_card(flows), for_card(levels), frame.tick
 
 
 def last_days(period: Period, window: int) -> Period:
@@ -287,8 +278,8 @@ def comparison(services: Services, session: str, seq: int | None, theme: str) ->
     for title, period in (("With the change", with_change), ("Without it", without)):
         tables = tables_of(period, {})
         figure = plot_energy_flows_summary(tables["daily_summary"], theme)
-        figure.update_layout(title_text=f"{title}: how demand was met, GWh a day")
-        figures.append(graph(figure))
+        heading = html.H3(f"{title}: how demand was met, GWh a day")
+        figures.append(html.Div([heading, graph(for_card(figure))]))
     return [table(["", "With", "Without", "Difference"], rows, caption), html.Div(figures, className="kf-beside")]
 
 

@@ -5,6 +5,13 @@ from typing import Any
 from dash import dcc, html
 
 
+_COMMANDS = (
+    "energy-sim zones run --out my-run",
+    "energy-sim zones ensemble --out my-ensemble",
+    "energy-sim zones check-data",
+)
+
+
 def overview_page(zones: dict[str, Any]) -> html.Main:
     """One card per room that can be opened.
 
@@ -22,7 +29,8 @@ def overview_page(zones: dict[str, Any]) -> html.Main:
                             html.Div(id="overview-zones", className="kf-network", **{"data-preview": zones["json"]}),
                             html.H2("Zones"),
                             html.P(
-                                "Five hydro and wind zones cover each other's demand, day by day. Switch phases and two-hop routes while it runs."
+                                "Five hydro and wind zones cover each other's demand, day by day. "
+                                "Switch phases and two-hop routes while it runs."
                             ),
                             html.P(f"The picture repeats the first {zones['days']} days.", className="kf-caption"),
                             html.Span("Open the zones", className="kf-button kf-primary"),
@@ -40,7 +48,7 @@ def overview_page(zones: dict[str, Any]) -> html.Main:
                             html.H2("From the command line"),
                             html.P("The same numbers without a browser:"),
                             html.Pre(
-                                "energy-sim zones run --out my-run\nenergy-sim zones ensemble --out my-ensemble\nenergy-sim zones check-data",
+                                "\n".join(_COMMANDS),
                                 className="kf-code",
                             ),
                         ],

@@ -167,23 +167,29 @@ def _side(page: ZonesPage) -> html.Div:
                 [
                     html.Div(
                         [
-                            html.Label("Charts show"),
+                            html.H2("How demand was met, GWh a day", className="kf-card-title"),
                             dcc.RadioItems(
                                 id=ids.WINDOW, options=windows, value=chosen, inline=True, className="kf-radio"
                             ),
                         ],
-                        className="kf-chart-options",
+                        className="kf-card-head",
                     ),
                     graph(page.flows, ids.ZONES_FLOWS),
                 ],
-                className="kf-card",
+                className="kf-card kf-chart",
             ),
             html.Section(
                 [
+                    html.Div(
+                        [
+                            html.H2("Reservoir storage, % of full", className="kf-card-title"),
+                            dcc.Checklist(id=ids.SHOW, options=lines, value=[], inline=True, className="kf-radio"),
+                        ],
+                        className="kf-card-head",
+                    ),
                     graph(page.reservoirs, ids.ZONES_RESERVOIRS),
-                    dcc.Checklist(id=ids.SHOW, options=lines, value=[], inline=True, className="kf-radio kf-lines"),
                 ],
-                className="kf-card",
+                className="kf-card kf-chart",
             ),
         ],
         className="kf-side",
@@ -210,7 +216,7 @@ def _tabs(page: ZonesPage) -> html.Section:
                         role="tab",
                         id=f"tab-{name}",
                         **{"data-tab": name, "aria-selected": "false", "aria-controls": f"pane-{name}"},
-                    )  # fmt: skip
+                    )
                     for name, title, _ in panes
                 ],
                 className="kf-tablist",
@@ -266,10 +272,14 @@ def _data_quality(page: ZonesPage) -> list[Any]:
 def _export(page: ZonesPage) -> list[Any]:
     kinds = [{"label": text, "value": name} for name, text in EXPORTS]
     formats = [{"label": f" {kind.upper()}", "value": kind} for kind in ("png", "svg", "html", "csv")]
-    save = [] if page.is_playback or not page.can_control else [
-        html.Button("Save the days so far as a run", id=ids.ZONES_SAVE, className="kf-button", type="button"),
-        html.Span(id=ids.ZONES_SAVED, role="status"),
-    ]  # fmt: skip
+    save = (
+        []
+        if page.is_playback or not page.can_control
+        else [
+            html.Button("Save the days so far as a run", id=ids.ZONES_SAVE, className="kf-button", type="button"),
+            html.Span(id=ids.ZONES_SAVED, role="status"),
+        ]
+    )
     return [
         html.Div(
             [

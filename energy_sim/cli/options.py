@@ -29,14 +29,16 @@ def say(line: str) -> None:
 
 
 def progress_bar() -> Progress:
-    """A progress bar on stderr that disappears when done, for anything over two seconds."""
+    """A progress bar on stderr that disappears when done, for anything over two seconds; none where nobody looks."""
+    stderr = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=stderr,
         transient=True,
+        disable=not stderr.is_terminal,
     )
 
 

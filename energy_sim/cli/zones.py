@@ -29,6 +29,7 @@ from energy_sim.zones.model import Factors, Switches
 from energy_sim.zones.pipeline import (
     Request,
     RunLog,
+    change_marks,
     change_setting,
     check_factor,
     describe,
@@ -38,7 +39,7 @@ from energy_sim.zones.pipeline import (
     totals,
     write_run,
 )
-from energy_sim.zones.simulator import Period, Settings
+from energy_sim.zones.simulator import Period, Settings, average_day
 
 app = typer.Typer(help="Hydro and wind zones, day by day.", no_args_is_help=True)
 
@@ -171,15 +172,15 @@ def run(
 
         def add_figures(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
             if figures or png:
-                from energy_sim.figures.zones import write_run_figures
+                from energy_sim.figures.run_files import write_run_figures
 
-                marks = [(c["date"], "change") for c in describe(request)["changes"] if c["day"] > 0]
+                transfers = average_day(period)
                 kinds = (["html"] if figures else []) + (["png"] if png else [])
+                marks = change_marks(request)
                 with progress_bar() as bar:
                     task = bar.add_task("figures", total=None)
-                    for done, count in write_run_figures(
-                        folder / "figures", request.network, period, tables, marks, kinds
-                    ):
+                    written = write_run_figures(folder / "figures", request.network, tables, transfers, marks, kinds)
+                    for done, count in written:
                         bar.update(task, completed=done, total=count)
 
         write_run(target, request, inputs, period, (add_figures, log.write))

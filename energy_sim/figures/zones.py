@@ -19,6 +19,7 @@ from energy_sim.zones.model import Network
 
 __all__ = [
     "arrow_amounts",
+    "for_card",
     "network_geometry",
     "plot_energy_exchange_curved",
     "plot_energy_exchange_split_import_export",
@@ -30,7 +31,6 @@ Mark = tuple[str, str]  # date, what was switched
 REFERENCE_LINES = ("median", "target", "force_export")
 
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,3px,2px,3px")
-_LABEL_STEP_PCT = 7.0
 _MARK_ROWS = 3
 
 
@@ -48,7 +48,7 @@ def plot_energy_flows_summary(daily: pd.DataFrame, theme: ThemeName = "dark", ma
     colors = THEMES[theme]
     layers = (  # column, name, colour, pattern as the second sign
         ("wind_used_mwh", "Wind used", colors.wind, ""),
-        ("import_phase2_mwh", "Imports 1 (forced export)", colors.export, "/"),
+        ("import_phase2_mwh", "Imports 1", colors.export, "/"),
         ("local_hydro_mwh", "Local hydro", colors.hydro, ""),
         ("import_phase4_mwh", "Imports 2", colors.two_hop, "\\"),
         ("unmet_mwh", "Unmet", colors.unmet, "x"),
@@ -80,7 +80,8 @@ def plot_energy_flows_summary(daily: pd.DataFrame, theme: ThemeName = "dark", ma
         hovertemplate="%{y:,.1f} GWh",
     )
     figure.update_yaxes(rangemode="tozero", ticksuffix=" GWh")
-    _add_marks(figure, marks, colors)
+    _span(figure, daily["date"])
+    _add_marks(figure, marks, colors, daily["date"])
     return figure
 
 
@@ -91,6 +92,7 @@ def plot_reservoir_levels(
     reference: pd.DataFrame | None = None,
     show: Sequence[str] = (),
     marks: Sequence[Mark] = (),
+    label_step_pct: float = 7.0,
 ) -> go.Figure:
     """Storage of every zone over time, % of its largest, each with its own colour and dash, named at its end.
 
@@ -101,6 +103,7 @@ def plot_reservoir_levels(
         reference: columns ``date``, ``zone``, ``median_pct``; needed to show the median.
         show: which of "median", "target", "force_export" to draw as thin lines.
         marks: (date, text) of switch changes, drawn as dotted vertical lines.
+        label_step_pct: least distance of two names at the line ends, more for low pictures.
 
     Raises:
         DataError: a column is missing, or ``show`` names another line.
@@ -135,13 +138,27 @@ def plot_reservoir_levels(
     for key, name, dash in (("target", "target", "dash"), ("force_export", "force export", "dot")):
         if key in show:
             _add_limit(figure, network, key, name, dash, colors)
-    for y, (level, zone_id, color) in zip(spread([e[0] for e in ends], _LABEL_STEP_PCT), ends, strict=True):
+    for y, (level, zone_id, color) in zip(spread([e[0] for e in ends], label_step_pct), ends, strict=True):
         text = f"<span style='color:{color}'>●</span> <b>{zone_id}</b> {format_number(level)} %"
         anchors = {"xref": "paper", "xanchor": "left", "yanchor": "middle"}
         figure.add_annotation(x=1.01, y=y, text=text, showarrow=False, font={"size": 12}, **anchors)
     figure.update_yaxes(range=[0, 101], ticksuffix=" %")
     figure.update_layout(showlegend=False, margin_r=104, margin_b=40)
-    _add_marks(figure, marks, colors)
+    _span(figure, metrics["date"])
+    _add_marks(figure, marks, colors, metrics["date"])
+    return figure
+
+
+def for_card(figure: go.Figure) -> go.Figure:
+    """A chart for a card of the page: its ground and heading are the card's, the legend stands above the picture."""
+    clear = "rgba(0,0,0,0)"
+    figure.update_layout(title=None, paper_bgcolor=clear, plot_bgcolor=clear, font_size=12)
+    figure.update_layout(margin={"l": 56, "t": 8, "b": 24})
+    figure.update_xaxes(nticks=6, tickangle=0)
+    figure.update_yaxes(nticks=5)
+    if figure.layout.showlegend is not False:
+        legend = {"y": 1.0, "yref": "paper", "yanchor": "bottom", "entrywidth": 76, "font_size": 11}
+        figure.update_layout(margin_t=44, legend=legend)
     return figure
 
 
@@ -196,6 +213,12 @@ def _time_layout(theme: Theme, title: str) -> dict[str, Any]:
     }
 
 
+def _span(figure: go.Figure, dates: pd.Series) -> None:
+    """Show exactly the days there are, so that a mark's text does not widen the axis."""
+    if len(dates) and dates.iloc[0] != dates.iloc[-1]:
+        figure.update_xaxes(range=[dates.iloc[0], dates.iloc[-1]])
+
+
 def _reference_line(figure: go.Figure, x: Any, y: Any, name: str, line: dict[str, Any]) -> None:
     figure.add_scatter(x=x, y=y, name=name, mode="lines", line=line, opacity=0.8, hovertemplate="%{y:.1f} %")
 
@@ -220,17 +243,19 @@ def _add_limit(figure: go.Figure, network: Network, key: str, name: str, dash: s
         )
 
 
-def _add_marks(figure: go.Figure, marks: Sequence[Mark], theme: Theme) -> None:
-    """Dotted vertical lines with their text at the top, neighbours on different rows."""
+def _add_marks(figure: go.Figure, marks: Sequence[Mark], theme: Theme, dates: pd.Series) -> None:
+    """Dotted vertical lines with their text at the top towards the middle, neighbours on different rows."""
+    middle = dates.iloc[len(dates) // 2] if len(dates) else ""
     for k, (date, text) in enumerate(marks):
         line = {"width": 1.2, "dash": "dot", "color": theme.muted}
         figure.add_shape(type="line", x0=date, x1=date, y0=0, y1=1, yref="paper", line=line)
         figure.add_annotation(
             x=date,
-            y=1 - 0.075 * (k % _MARK_ROWS),
+            y=1,
             yref="paper",
+            yshift=-17 * (k % _MARK_ROWS),
             yanchor="top",
-            xanchor="left",
+            xanchor="left" if date < middle else "right",
             text=text,
             showarrow=False,
             font={"size": 11, "color": theme.ink},

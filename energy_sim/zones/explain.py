@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from energy_sim.zones import kernel as k
-from energy_sim.zones.model import Floats, Network, Switches, Transfer
+from energy_sim.zones.model import Floats, Network, Route, Switches, Transfer
 
 BOUND_TEXTS = {
     "need": "the importer needed no more",
@@ -57,7 +57,7 @@ def explain_unmet(
     spare = np.minimum(tables.zones[:, k.PMAX], water) - generated
     found = []
     for z in np.flatnonzero(metrics[:, k.UNMET] > k.EPS_MWH):
-        own = _own_plants(tables, water, spare, z, switches)
+        own = _own_plants(tables, water, spare, int(z), switches)
         reasons = [
             own,
             *(_route(network, r, left, spare, metrics, switches) for r in network.routes if r.importer == z),
@@ -81,7 +81,7 @@ def _own_plants(tables: k.Tables, water: Floats, spare: Floats, z: int, switches
 
 
 def _route(
-    network: Network, route: "tuple[int, ...]", left: Floats, spare: Floats, metrics: Floats, switches: Switches
+    network: Network, route: Route, left: Floats, spare: Floats, metrics: Floats, switches: Switches
 ) -> str:
     supplier, _, transit, link1, link2 = route
     ids = network.ids
@@ -90,10 +90,9 @@ def _route(
         return "two-hop routes are switched off"
     if not (switches.import_phase1 or switches.import_phase2):
         return "imports are switched off"
-    if left[link1] <= k.EPS_MWH:
-        return f"{way}: line {ids[supplier]} to {network.links[link1].target} full"
-    if link2 >= 0 and left[link2] <= k.EPS_MWH:
-        return f"{way}: line {network.links[link2].source} to {network.links[link2].target} full"
+    full = [e for e in (link1, link2) if e >= 0 and left[e] <= k.EPS_MWH]
+    if full:
+        return f"{way}: line {network.links[full[0]].source} to {network.links[full[0]].target} full"
     if spare[supplier] - (metrics[supplier, k.UNMET] if switches.local_hydro else 0.0) <= k.EPS_MWH:
         return f"{ids[supplier]}: nothing left to send"
     if not switches.import_phase2:

@@ -11,7 +11,7 @@ from energy_sim.session import Frame
 from energy_sim.zones import kernel as k
 from energy_sim.zones.explain import explain_unmet
 from energy_sim.zones.live import DayFrame, LiveZones
-from energy_sim.zones.model import Network, Switches
+from energy_sim.zones.model import Floats, Network, Switches
 from energy_sim.zones.pipeline import SWITCH_NAMES
 
 MAX_BYTES = 4096
@@ -47,10 +47,7 @@ def tick_message(frame: Frame, skipped: Sequence[Frame], live: LiveZones) -> dic
         "ep": frame.epoch,
         "set": frame.next_settings,
         "z": _zones(day, live.network),
-        "x": [
-            [int(r[k.PHASE]), int(r[k.ROUTE]), _round(r[k.SENT]), _round(r[k.DELIVERED]), int(r[k.BOUND]), int(r[k.SOURCE])]
-            for r in day.day.trace
-        ],
+        "x": [_transfer(row) for row in day.day.trace],
         "tot": [_round(value) for value in day.totals_mwh],
         "prev": [_round(value) for value in day.previous_mwh],
         "s": [_chart_row(f.tick, f.data, live.network) for f in (*skipped, frame)],
@@ -79,6 +76,11 @@ def event_marks(events: Sequence[Event], live: LiveZones) -> list[list[Any]]:
 def _round(value: float) -> float:
     rounded = round(float(value), 1)
     return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _transfer(row: Floats) -> list[float]:
+    phase, route, bound, source = (int(row[c]) for c in (k.PHASE, k.ROUTE, k.BOUND, k.SOURCE))
+    return [phase, route, _round(row[k.SENT]), _round(row[k.DELIVERED]), bound, source]
 
 
 def _zones(day: DayFrame, network: Network) -> list[list[float]]:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,24 @@ def describe(request: Request) -> dict[str, Any]:
             ],
         },
     }
+
+
+def change_marks(request: Request) -> list[tuple[str, str]]:
+    """(date, what changed) of every change of settings after the first day, for marks on charts."""
+    days = sorted(request.changes)
+    marks = []
+    for before, day in pairwise(days):
+        old, new = request.changes[before], request.changes[day]
+        texts = [
+            f"{name} {'on' if value else 'off'}"
+            for name, value in asdict(new.switches).items()
+            if value != getattr(old.switches, name)
+        ]
+        texts += [
+            f"{name} x {value:g}" for name, value in asdict(new.factors).items() if value != getattr(old.factors, name)
+        ]
+        marks.append(((request.start + timedelta(days=day)).isoformat(), ", ".join(texts).replace("_", " ")))
+    return marks
 
 
 def totals(period: Period, inputs: ZoneInputs) -> dict[str, Any]:

@@ -153,8 +153,8 @@ def _read_period(network: Network, metrics: pd.DataFrame, transfers: pd.DataFram
     wind = trace[trace[:, k.SOURCE] > 0]
     suppliers = np.array([route.supplier for route in network.routes], dtype=np.int64)
     if len(wind):
-        place = (wind[:, k.DAY].astype(int), suppliers[wind[:, k.ROUTE].astype(int)], k.WIND_SHARED)
-        np.add.at(series, place, wind[:, k.SENT])
+        place = (wind[:, k.DAY].astype(int), suppliers[wind[:, k.ROUTE].astype(int)])
+        np.add.at(series[:, :, k.WIND_SHARED], place, wind[:, k.SENT])
     return Period(network, dates, opening, series, trace, ends)
 
 

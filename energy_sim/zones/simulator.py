@@ -51,6 +51,19 @@ class Period:
         return self.opening_mwh if day == 0 else np.asarray(self.series[day - 1, :, kernel.LEVEL])
 
 
+def average_day(period: Period) -> tuple[Transfer, ...]:
+    """The transfers of an average day by phase and route, dated with the last day, for a picture of the period."""
+    trace, days = period.trace, len(period.dates)
+    sums: dict[tuple[float, ...], Floats] = {}
+    for key in {tuple(row) for row in trace[:, [kernel.PHASE, kernel.ROUTE, kernel.SOURCE]].tolist()}:
+        same = (trace[:, [kernel.PHASE, kernel.ROUTE, kernel.SOURCE]] == key).all(axis=1)
+        row = trace[same][0].copy()
+        row[[kernel.SENT, kernel.DELIVERED]] = trace[same][:, [kernel.SENT, kernel.DELIVERED]].sum(axis=0) / days
+        row[kernel.BOUND] = kernel.NOT_RECORDED
+        sums[key] = row
+    return tuple(as_transfer(period.network, str(period.dates[-1]), sums[key]) for key in sorted(sums))
+
+
 def as_transfer(network: Network, date: str, row: Floats) -> Transfer:
     """One trace row as a record."""
     route = network.routes[int(row[kernel.ROUTE])]
