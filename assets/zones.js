@@ -36,7 +36,7 @@
   function open(fixed, link) {
     const box = byId('zones-network');
     if (page && page.box === box) return;
-    page = { box, fixed, session: link.session, key: link.key, last: null, rows: [], charted: null, awaiting: false, events: [], sort: [4, -1], tab: '', spoken: 0 };
+    page = { box, fixed, session: link.session, key: link.key, last: null, rows: [], charted: null, window: 365, awaiting: true, events: [], sort: [4, -1], tab: '', spoken: 0 };
     page.net = kf.network.mount(box, fixed.geometry, { compact: fixed.compact });
     buildCards(); buildScrub(); buildStart();
     kf.upgradeRanges(formatRange);
@@ -299,10 +299,10 @@
     if (page.rows.length > 400) page.rows.splice(0, page.rows.length - 400);
   }
   /** Draw the waiting rows at the end of both charts; false when days are missing in between. */
-  function extendCharts(window_) {
-    const rows = page.rows.filter(r => r[0] > page.charted);
+  function extendCharts() {
+    const window_ = page.window, rows = page.rows.filter(r => r[0] > page.charted);
     if (!rows.length) return true;
-    if (rows[0][0] !== page.charted + 1) return false;
+    if (page.charted === null || rows[0][0] !== page.charted + 1) return false;
     const flows = document.querySelector('#zones-flows .js-plotly-plot'), levels = document.querySelector('#zones-reservoirs .js-plotly-plot');
     if (!flows || !flows.data || !levels || !levels.data) return true;
     page.charted = rows[rows.length - 1][0];
@@ -343,42 +343,45 @@
     if (box) box.textContent = `${longDate(m.d)}: demand ${amount(m.tot[0])}, unmet ${amount(m.tot[7])}`;
   }
 
-  function draw(message, charted, fixed, link, window_) {
+  /** A tick: draw the message; what was drawn goes back to the server with the next one. */
+  function draw(message, fixed, link) {
     const none = window.dash_clientside.no_update;
-    const trigger = (window.dash_clientside.callback_context.triggered || []).map(t => t.prop_id).join(' ');
-    if (!message || !fixed || !byId('zones-network')) return [none, none];
+    if (!message || !fixed || !byId('zones-network')) return none;
     open(fixed, link);
     if (message.ack !== undefined) kf.acknowledge(message.ack);
     if (message.err) kf.toast(message.err);
-    let seen = none, refresh = none;
-    const ask = () => { page.awaiting = true; refresh = { n: Date.now() }; };
-    if (trigger.includes('charted') && page.charted !== null) {
-      page.charted = charted.t; page.awaiting = false;
-    }
-    const fresh = message !== page.message && message.t !== undefined && !(page.last && message.v < page.last.v);
-    page.message = message;
-    if (fresh) {
-      const before = page.last, m = page.last = message;
-      if (page.charted === null) page.charted = charted.t;
-      const changed = m.ev && JSON.stringify(m.ev) !== JSON.stringify(page.events);
-      if (m.ev) page.events = m.ev;
-      if (changed || !before) drawMarks();
-      drawSettings(m); drawTransport(m); drawCards(m); drawTab(); speak(m);
-      page.net.update(kf.networkTick(fixed, m));
-      byId('zones-picture-title').textContent = `Energy exchange on ${longDate(m.d)}`;
-      chartRows(m);
-      seen = { t: m.t, v: m.v, ep: m.ep };
-      if (before && (before.ep !== m.ep || m.t < before.t || changed)) ask();
-      const wanted = m.p ? fixed.tickMs : Math.max(1000, fixed.tickMs);
-      if (wanted !== page.interval) { page.interval = wanted; window.dash_clientside.set_props('tick', { interval: wanted }); }
-      document.body.classList.toggle('kf-ended', Boolean(m.e));
-    }
-    if (!page.awaiting && !extendCharts(window_)) ask();
-    return [seen, refresh];
+    const before = page.last, m = message;
+    if (m.t === undefined || (before && m.v < before.v)) return none;
+    page.last = m;
+    const changed = m.ev && JSON.stringify(m.ev) !== JSON.stringify(page.events);
+    if (m.ev) page.events = m.ev;
+    if (changed || !before) drawMarks();
+    drawSettings(m); drawTransport(m); drawCards(m); drawTab(); speak(m);
+    page.net.update(kf.networkTick(fixed, m));
+    byId('zones-picture-title').textContent = `Energy exchange on ${longDate(m.d)}`;
+    chartRows(m);
+    if (before ? before.ep !== m.ep || m.t < before.t || changed : fixed.theme !== kf.theme()) askForCharts();
+    else if (!page.awaiting && !extendCharts()) askForCharts();
+    const wanted = m.p ? fixed.tickMs : Math.max(1000, fixed.tickMs);
+    if (wanted !== page.interval) { page.interval = wanted; window.dash_clientside.set_props('tick', { interval: wanted }); }
+    return { t: m.t, v: m.v, ep: m.ep };
+  }
+
+  /** The server drew the charts anew, up to the tick `charted.t`. */
+  function chartsArrived(charted, window_) {
+    if (!page || !charted) return;
+    page.window = window_;
+    page.charted = charted.t;
+    page.awaiting = false;
+    if (page.last && page.last.t !== charted.t && !extendCharts()) askForCharts();
+  }
+  function askForCharts() {
+    page.awaiting = true;
+    window.dash_clientside.set_props('refresh', { data: { n: Date.now() } });
   }
 
   /** For tests: what the page holds. */
   kf.zonesPage = () => page;
   window.dash_clientside = Object.assign({}, window.dash_clientside);
-  window.dash_clientside.kraftflyt = Object.assign({}, window.dash_clientside.kraftflyt, { draw });
+  window.dash_clientside.kraftflyt = Object.assign({}, window.dash_clientside.kraftflyt, { draw, chartsArrived });
 })();

@@ -9,7 +9,7 @@ from dash import html
 from callbacks.services import Services
 from energy_sim.figures.theme import format_energy
 from energy_sim.figures.zones import for_card, plot_energy_flows_summary
-from layouts.components import graph, table
+from layouts.components import flows_legend, graph, table
 from layouts.library import library_page, runs_table
 
 _TOTALS = (
@@ -67,7 +67,7 @@ def side_by_side(services: Services, left: str | None, right: str | None, theme:
     graphs = []
     for run in runs:
         figure = plot_energy_flows_summary(services.runs.table(run.name, "daily_summary"), theme)
-        graphs.append(html.Div([html.H3(f"{run.name}, GWh a day"), graph(for_card(figure))]))
+        graphs.append(html.Div([html.H3(f"{run.name}, GWh a day"), flows_legend(), graph(for_card(figure))]))
     return [
         table(["", left, right, "Difference"], rows, "Totals of the two runs"),
         html.Div(graphs, className="kf-beside"),

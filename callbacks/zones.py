@@ -49,12 +49,12 @@ def register(app: Dash) -> None:
     app.clientside_callback(
         ClientsideFunction("kraftflyt", "draw"),
         Output(ids.SEEN, "data"),
-        Output(ids.REFRESH, "data"),
         Input(ids.MESSAGE, "data"),
-        Input(ids.CHARTED, "data"),
         State(ids.STATIC, "data"),
         State(ids.LINK, "data"),
-        State(ids.WINDOW, "value"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("kraftflyt", "chartsArrived"), Input(ids.CHARTED, "data"), State(ids.WINDOW, "value")
     )
 
     @app.callback(

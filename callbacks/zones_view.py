@@ -38,7 +38,7 @@ from energy_sim.zones.model import Network
 from energy_sim.zones.pipeline import tables_of, write_run
 from energy_sim.zones.playback import RecordedZones
 from energy_sim.zones.simulator import Period
-from layouts.components import graph, table
+from layouts.components import flows_legend, graph, table
 from layouts.zones import OPTIONS, SWITCHES, ZonesPage, zones_page
 
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 7.0, 15.0, 30.0, 60.0)
@@ -92,7 +92,7 @@ def page_of(services: Services, session: str, key: str, theme: str) -> Any:
         ZonesPage(
             link={"session": session, "key": key if can_control else ""},
             message={**tick_message(frame, [], live), "ev": event_marks(events, live)},
-            static=static_of(services, live, can_control and not playback, record.parameters),
+            static=static_of(services, live, record.parameters, theme),
             flows=flows,
             reservoirs=levels,
             fills=inputs.fills if inputs else (),
@@ -110,7 +110,7 @@ def page_of(services: Services, session: str, key: str, theme: str) -> Any:
     )
 
 
-def static_of(services: Services, live: Live, can_change: bool, parameters: dict[str, Any]) -> dict[str, Any]:
+def static_of(services: Services, live: Live, parameters: dict[str, Any], theme: str) -> dict[str, Any]:
     """Everything about a session that assets/zones.js needs once."""
     geometry = network_geometry(live.network, *CANVAS_PX)
     return {
@@ -122,9 +122,8 @@ def static_of(services: Services, live: Live, can_change: bool, parameters: dict
         "bounds": [BOUND_TEXTS[name] for name in k.BOUNDS],
         "speeds": list(SPEEDS),
         "first": str(live.date_of(0)),
-        "canChange": can_change,
+        "theme": theme,
         "tickMs": services.config.zones.tick_ms,
-        "rows": MAX_ROWS,
         "command": command_line(parameters),
     }
 
@@ -181,7 +180,7 @@ def charts(services: Services, session: str, window: int, show: list[str], theme
     period = last_days(live.history(events, frame.tick), window)
     tables = tables_of(period, {})
     first = frame.tick + 1 - len(period.dates)
-    marks = [(str(live.date_of(e.tick)), describe_event(e)) for e in events if first <= e.tick <= frame.tick]
+    marks = [(str(live.date_of(e.tick)), describe_event(e)) for e in events if first <= e.tick <= live.last_tick]
     flows = plot_energy_flows_summary(tables["daily_summary"], theme, marks)
     reference = median_of(live, period) if isinstance(live, LiveZones) else None
     levels = plot_reservoir_levels(tables["zone_metrics"], live.network, theme, reference, show, marks, LABEL_STEP_PCT)
@@ -279,7 +278,7 @@ def comparison(services: Services, session: str, seq: int | None, theme: str) ->
         tables = tables_of(period, {})
         figure = plot_energy_flows_summary(tables["daily_summary"], theme)
         heading = html.H3(f"{title}: how demand was met, GWh a day")
-        figures.append(html.Div([heading, graph(for_card(figure))]))
+        figures.append(html.Div([heading, flows_legend(), graph(for_card(figure))]))
     return [table(["", "With", "Without", "Difference"], rows, caption), html.Div(figures, className="kf-beside")]
 
 

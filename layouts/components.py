@@ -47,6 +47,19 @@ def graph(figure: Any, graph_id: str | None = None) -> html.Div:
     return html.Div(dcc.Graph(figure=figure, config=config, responsive=True, **named), className="kf-graph")
 
 
+def flows_legend() -> html.Ul:
+    """What the areas of `plot_energy_flows_summary` mean, in their colours and patterns."""
+    layers = ("demand", "unmet", "import2", "hydro", "import1", "wind")
+    names = ("Demand", "Unmet", "Imports 2", "Local hydro", "Imports 1", "Wind used")
+    return html.Ul(
+        [
+            html.Li([html.Span(className=f"kf-swatch kf-swatch-{layer}"), name])
+            for layer, name in zip(layers, names, strict=True)
+        ],
+        className="kf-legend-row",
+    )
+
+
 def message_page(title: str, text: str, link_text: str, href: str) -> html.Main:
     """A page that says what is the matter and where to go."""
     return html.Main(

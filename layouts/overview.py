@@ -4,7 +4,6 @@ from typing import Any
 
 from dash import dcc, html
 
-
 _COMMANDS = (
     "energy-sim zones run --out my-run",
     "energy-sim zones ensemble --out my-ensemble",
@@ -27,13 +26,19 @@ def overview_page(zones: dict[str, Any]) -> html.Main:
                     dcc.Link(
                         [
                             html.Div(id="overview-zones", className="kf-network", **{"data-preview": zones["json"]}),
-                            html.H2("Zones"),
-                            html.P(
-                                "Five hydro and wind zones cover each other's demand, day by day. "
-                                "Switch phases and two-hop routes while it runs."
+                            html.Div(
+                                [
+                                    html.H2("Zones"),
+                                    html.P(
+                                        "Five hydro and wind zones cover each other's demand, day by day. "
+                                        "Switch phases and two-hop routes while it runs."
+                                    ),
+                                    html.P(
+                                        f"The picture repeats the first {zones['days']} days.", className="kf-caption"
+                                    ),
+                                    html.Span("Open the zones", className="kf-button kf-primary"),
+                                ]
                             ),
-                            html.P(f"The picture repeats the first {zones['days']} days.", className="kf-caption"),
-                            html.Span("Open the zones", className="kf-button kf-primary"),
                         ],
                         href="/zones",
                         className="kf-card kf-room",

@@ -7,7 +7,7 @@ from dash import dcc, html
 
 from energy_sim.zones.model import Fill
 from layouts import ids
-from layouts.components import command_button, graph, slider, switch, table
+from layouts.components import command_button, flows_legend, graph, slider, switch, table
 
 SWITCHES = (
     ("wind", "Wind", "Phase 1: wind covers demand in its own zone"),
@@ -174,6 +174,7 @@ def _side(page: ZonesPage) -> html.Div:
                         ],
                         className="kf-card-head",
                     ),
+                    flows_legend(),
                     graph(page.flows, ids.ZONES_FLOWS),
                 ],
                 className="kf-card kf-chart",

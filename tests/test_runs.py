@@ -54,10 +54,14 @@ def test_a_saved_run_loads_with_its_parameters_summary_and_exact_tables(store):
 
 
 def test_an_exception_while_writing_leaves_nothing(store):
-    with pytest.raises(RuntimeError, match="in the middle"), whole_folder(store.folder / NAME) as folder:
-        write_json(folder / "params.json", {})
-        (folder / "figures").mkdir()
-        raise RuntimeError("in the middle")
+    def fail():
+        with whole_folder(store.folder / NAME) as folder:
+            write_json(folder / "params.json", {})
+            (folder / "figures").mkdir()
+            raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        fail()
     assert everything_below(store.folder) == []
     assert store.list() == []
 
@@ -127,9 +131,14 @@ def test_an_exception_leaves_an_existing_folder_as_it_was(tmp_path):
     target = tmp_path / "out"
     target.mkdir()
     (target / "params.json").write_text("old")
-    with pytest.raises(ZeroDivisionError), whole_folder(target) as folder:
-        write_json(folder / "params.json", {"new": 1})
-        raise ZeroDivisionError
+
+    def fail():
+        with whole_folder(target) as folder:
+            write_json(folder / "params.json", {"new": 1})
+            raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        fail()
     assert everything_below(tmp_path) == ["out", "out/params.json"]
     assert (target / "params.json").read_text() == "old"
 
@@ -138,16 +147,21 @@ def test_a_folder_that_could_only_be_replaced_in_part_loses_its_mark_of_wholenes
     target = tmp_path / "out"
     (target / "summary.json").mkdir(parents=True)
     (target / "params.json").write_text("old")
-    with pytest.raises(DataError, match=r"summary\.json: cannot be written"), whole_folder(target) as folder:
-        write_json(folder / "summary.json", {})
-        write_json(folder / "params.json", {"new": 1})
+
+    def fill():
+        with whole_folder(target) as folder:
+            write_json(folder / "summary.json", {})
+            write_json(folder / "params.json", {"new": 1})
+
+    with pytest.raises(DataError, match=r"summary\.json: cannot be written"):
+        fill()
     assert everything_below(tmp_path) == ["out", "out/summary.json"]
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/nowhere/out"])
 def test_places_that_cannot_be_written_are_named(tmp_path, place):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DataError, match="choose another folder|is a file"), whole_folder(tmp_path / place):
+    with pytest.raises(DataError, match=r"choose another folder|is a file"), whole_folder(tmp_path / place):
         pytest.fail("nothing must be written")
     assert everything_below(tmp_path) == ["file"]
 

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from energy_sim.cli.options import Context, console, say
 from energy_sim.runs import RunStore
+
+_WIDTH = 100  # characters a row of the list needs; names are for copying, so a narrow terminal cuts none
 
 app = typer.Typer(help="Finished runs: list, show, export, delete.", no_args_is_help=True)
 
@@ -32,7 +35,7 @@ def list_runs(context: typer.Context) -> None:
             str(run.summary.get("last_day", "")),
             f"{total.get('unmet', 0.0):,.0f}",
         )
-    console.print(table)
+    Console(width=max(console.width, _WIDTH)).print(table)
 
 
 @app.command()

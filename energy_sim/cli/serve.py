@@ -24,7 +24,16 @@ def serve(
     address = f"{host or server.host}:{port or server.port}"
     arguments = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--bind", address]
     arguments += ["--workers", str(workers or server.workers), "--threads", str(server.threads)]
-    arguments += ["--timeout", "120", "--graceful-timeout", "5", "--chdir", str(DEFAULT_PATH.parent), "app:server"]
+    arguments += [
+        "--timeout",
+        "120",
+        "--graceful-timeout",
+        "5",
+        "--no-control-socket",
+        "--chdir",
+        str(DEFAULT_PATH.parent),
+        "app:server",
+    ]
     sys.stderr.write(f"Kraftflyt on http://{address.replace('0.0.0.0', 'localhost')}\n")  # noqa: S104 - shown, not bound
     sys.stderr.flush()
     os.execv(sys.executable, arguments)  # noqa: S606 - gunicorn takes this process's place, so signals reach it

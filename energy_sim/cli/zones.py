@@ -71,18 +71,17 @@ def _request(
         raise ConfigError(f"--warm-up: {warm_up} is below 0; give 0 or more days")
     searched = tuple(folders) if folders else (config.path(defaults.input),)
     zones = network_from(config, network)
-    configured = defaults.start <= first < defaults.start + timedelta(days=defaults.days)
-    if days is None and configured and not (folders or network):
-        days = (defaults.start - first).days + defaults.days
-    elif days is None:  # other data than the configured: all of it
-        lowest, highest = data_range(searched, zones)
-        first = first if start else max(first, lowest)
-        days = max(1, (highest - first).days + 1)
+    left = (defaults.start - first).days + defaults.days  # configured days from the first on
+    if (folders or network or not 0 < left <= defaults.days) and not (start and days):
+        lowest, highest = data_range(searched, zones)  # what is not given comes from the data, not the configuration
+        if not start and not lowest <= first <= highest:
+            first = lowest
+        left = max(1, (highest - first).days + 1)
     return Request(
         folders=searched,
         network=zones,
         start=first,
-        days=days,
+        days=days or left,
         warm_up_days=defaults.warm_up_days if warm_up is None else warm_up,
         changes={0: settings},
     )

@@ -150,15 +150,13 @@ def plot_reservoir_levels(
 
 
 def for_card(figure: go.Figure) -> go.Figure:
-    """A chart for a card of the page: its ground and heading are the card's, the legend stands above the picture."""
+    """A chart for a card of the page, which gives it ground, heading and legend."""
     clear = "rgba(0,0,0,0)"
     figure.update_layout(title=None, paper_bgcolor=clear, plot_bgcolor=clear, font_size=12)
     figure.update_layout(margin={"l": 56, "t": 8, "b": 24})
-    figure.update_xaxes(nticks=6, tickangle=0)
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(nticks=5, tickangle=0)
     figure.update_yaxes(nticks=5)
-    if figure.layout.showlegend is not False:
-        legend = {"y": 1.0, "yref": "paper", "yanchor": "bottom", "entrywidth": 76, "font_size": 11}
-        figure.update_layout(margin_t=44, legend=legend)
     return figure
 
 

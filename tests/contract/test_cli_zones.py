@@ -23,15 +23,42 @@ ENTRY = [sys.executable, "-c", "from energy_sim.cli import main; main()"]
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--network", "examples/small_losses/network.yaml", "--input", "examples/small_losses/input"]
 
-DAILY = """
-    date demand_mwh wind_used_mwh import_phase2_mwh local_hydro_mwh import_phase4_mwh unmet_mwh import_one_hop_mwh
-    import_two_hop_mwh wind_export_mwh spill_mwh loss_mwh
-""".split()
-METRICS = """
-    date zone demand_mwh wind_potential_mwh wind_used_mwh wind_export_mwh local_hydro_mwh exported_hydro_mwh
-    import_p2h1_mwh import_p2h2_mwh import_p4h1_mwh import_p4h2_mwh imported_mwh unmet_mwh water_used_mwh inflow_mwh
-    spill_mwh dry_shortfall_mwh level_mwh level_pct
-""".split()
+DAILY = [
+    "date",
+    "demand_mwh",
+    "wind_used_mwh",
+    "import_phase2_mwh",
+    "local_hydro_mwh",
+    "import_phase4_mwh",
+    "unmet_mwh",
+    "import_one_hop_mwh",
+    "import_two_hop_mwh",
+    "wind_export_mwh",
+    "spill_mwh",
+    "loss_mwh",
+]
+METRICS = [
+    "date",
+    "zone",
+    "demand_mwh",
+    "wind_potential_mwh",
+    "wind_used_mwh",
+    "wind_export_mwh",
+    "local_hydro_mwh",
+    "exported_hydro_mwh",
+    "import_p2h1_mwh",
+    "import_p2h2_mwh",
+    "import_p4h1_mwh",
+    "import_p4h2_mwh",
+    "imported_mwh",
+    "unmet_mwh",
+    "water_used_mwh",
+    "inflow_mwh",
+    "spill_mwh",
+    "dry_shortfall_mwh",
+    "level_mwh",
+    "level_pct",
+]
 TRANSFERS = ["date", "phase", "supplier", "importer", "hops", "transit_zone", "sent_mwh", "delivered_mwh", "links"]
 
 NETWORK = """

@@ -1,0 +1,138 @@
+"""The configuration: every fault named at once, a user's file over the project's own."""
+
+import re
+from datetime import date
+
+import pytest
+import yaml
+
+from energy_sim.config import DEFAULT_PATH, Config, load_config
+from energy_sim.errors import ConfigError
+
+
+def problems(tmp_path, text: str | bytes) -> tuple[str, ...]:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError) as refused:
+        load_config(path)
+    assert all(line.startswith(f"{path}: ") for line in refused.value.problems)
+    assert "\n" not in str(refused.value)
+    return tuple(line.removeprefix(f"{path}: ") for line in refused.value.problems)
+
+
+def test_the_shipped_file_is_valid_and_complete():
+    config = load_config()
+    assert (config.server.port, config.zones.start, config.zones.days) == (8050, date(2016, 1, 1), 2557)
+    sections = yaml.safe_load(DEFAULT_PATH.read_text(encoding="utf-8"))
+    assert {name: sorted(keys) for name, keys in sections.items()} == {
+        name: sorted(field.annotation.model_fields) for name, field in Config.model_fields.items() if name != "root"
+    }
+
+
+def test_each_value_of_the_shipped_file_has_a_comment():
+    values = [line for line in DEFAULT_PATH.read_text(encoding="utf-8").splitlines() if re.match(r" +\w+:", line)]
+    assert len(values) > 25
+    assert [line for line in values if not re.search(r" # \S+ \S+", line)] == []
+
+
+def test_every_fault_is_listed_at_once_with_path_value_limit_and_mend(tmp_path):
+    found = problems(
+        tmp_path,
+        """
+server: {port: 70000, treads: 3, workers: "two"}
+logging: {level: LOUD}
+zones: {hydro_efficiency: 0, loss_factor: 1.0, chart_days: 6, days_per_second: .nan, start: soon}
+weather: {sun: true}
+""",
+    )
+    assert list(found) == [
+        "server.port: 70000 is above 65535; give 65535 or less",
+        "server.workers: 'two' is refused: input should be a valid integer",
+        "server.treads: unknown key; the keys here are host, port, workers, threads",
+        "logging.level: 'LOUD' is not one of 'ERROR', 'WARNING', 'INFO' or 'DEBUG'; choose one of them",
+        "zones.start: 'soon' is refused: input should be a valid date",
+        "zones.hydro_efficiency: 0 is not above 0.0; give more than 0.0",
+        "zones.loss_factor: 1.0 is not below 1.0; give less than 1.0",
+        "zones.days_per_second: nan is refused: input should be a finite number",
+        "zones.chart_days: 6 is below 7; give 7 or more",
+        "weather: unknown key; the keys here are server, logging, database, compute, runs, sessions, zones",
+    ]
+
+
+def test_the_message_is_the_first_fault_and_a_count(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("server: {port: 0, workers: 0}")
+    with pytest.raises(ConfigError, match=r"^\S+mine\.yaml: server\.port: 0 is below 1; .*\(and 1 more\)$"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("server: [", "is no valid YAML"),
+        ("zones: {start: 2016-13-01}", "is no valid YAML"),
+        (b"\xff\xfe\x00", "is no valid YAML"),
+        ("just words", "holds a str; give sections"),
+        ("- server", "holds a list; give sections"),
+        ("server: 8050", "server: 8050 is refused"),
+        ("server: {port: 8050.5}", "server.port: 8050.5 is refused"),
+        ("server: {port: true}", "server.port: True is refused"),
+        ("server: {port: '8050'}", "server.port: '8050' is refused"),
+        ("server: {port: }", "server.port: None is refused"),
+        ("logging: {max_mb: .inf}", "logging.max_mb: inf is"),
+        ("runs: {folder: ''}", "runs.folder: '' is refused"),
+        ("root: /", "root: unknown key"),
+    ],
+)
+def test_content_that_cannot_be_used_is_refused(tmp_path, text, says):
+    (found,) = problems(tmp_path, text)
+    assert found.startswith(says)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    for path, reason in ((tmp_path / "absent.yaml", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(ConfigError, match=rf"{re.escape(str(path))}: cannot be read \({reason}"):
+            load_config(path)
+
+
+def test_a_users_file_overrides_a_part_and_keeps_the_rest(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("\ufeffserver: {port: 9000}\nlogging:\n  # level: DEBUG\nzones: {loss_factor: 0, days: 30}\n")
+    mine, usual = load_config(path), load_config()
+    assert mine.server == usual.server.model_copy(update={"port": 9000})
+    assert mine.zones == usual.zones.model_copy(update={"loss_factor": 0.0, "days": 30})
+    assert (mine.logging, mine.sessions, mine.compute) == (usual.logging, usual.sessions, usual.compute)
+    (tmp_path / "empty.yaml").write_text("")
+    assert load_config(tmp_path / "empty.yaml") == usual
+
+
+def test_paths_in_a_users_file_count_from_it_and_defaults_from_the_project(tmp_path, root):
+    path = tmp_path / "mine.yaml"
+    path.write_text("runs: {folder: kept}\nlogging: {file: a/b.log}\nserver: {host: localhost}\n")
+    config = load_config(path)
+    assert config.path(config.runs.folder) == tmp_path / "kept"
+    assert config.path(config.logging.file) == tmp_path / "a" / "b.log"
+    assert config.path(config.zones.input) == root / "input" / "zones"
+    assert config.server.host == "localhost"
+    assert config.database_url == f"sqlite:///{root}/var/kraftflyt.db"
+
+
+@pytest.mark.parametrize(
+    ("url", "absolute"),
+    [
+        ("sqlite:///here.db", "sqlite:///{folder}/here.db"),
+        ("sqlite:////srv/there.db", "sqlite:////srv/there.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("postgresql+psycopg://me@db/kraftflyt", "postgresql+psycopg://me@db/kraftflyt"),
+    ],
+)
+def test_only_relative_sqlite_files_are_made_absolute(tmp_path, url, absolute):
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"database: {{url: '{url}'}}")
+    assert load_config(path).database_url == absolute.format(folder=tmp_path)
+
+
+def test_the_configuration_cannot_be_changed():
+    config = load_config()
+    with pytest.raises(ValueError, match="frozen"):
+        config.server.port = 1
