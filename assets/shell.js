@@ -36,7 +36,7 @@
 
   // --- commands: one at a time, in order; the next goes when the server has answered ---
   const queue = [];
-  let sent = null, sentAt = 0, number = Date.now();
+  let sent = null, sentAt = 0, number = Date.now(), again = 0;
   kf.send = function (name, value) {
     queue.push({ name, value: value === undefined ? null : value });
     pump();
@@ -46,7 +46,10 @@
     pump();
   };
   function pump() {
-    if (!queue.length || (sent && Date.now() - sentAt < 3000)) return;
+    clearTimeout(again);
+    if (!queue.length) return;
+    const wait = sent ? sentAt + 3000 - Date.now() : 0; // no answer for so long: it is lost
+    if (wait > 0) { again = setTimeout(pump, wait); return; }
     sent = Object.assign(queue.shift(), { n: ++number });
     sentAt = Date.now();
     setProps('command', { data: sent });
@@ -86,6 +89,7 @@
     const button = event.target.closest('[data-command],[data-switch],[data-action],[data-tab]');
     if (!button || button.disabled) return;
     const d = button.dataset;
+    if ((d.command || d.switch) && kf.stopStory) kf.stopStory();
     if (d.command) kf.send(d.command === 'play' && button.dataset.playing === '1' ? 'pause' : d.command, d.value);
     if (d.switch) {
       const on = button.getAttribute('aria-checked') !== 'true';

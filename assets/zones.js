@@ -12,7 +12,7 @@
   const el = (tag, cls, text) => { const e = document.createElement(tag); if (cls) e.className = cls; if (text !== undefined) e.textContent = text; return e; };
   const byId = id => document.getElementById(id);
   const number = (v, d) => kf.network.formatNumber(v, d);
-  const dateOf = tick => new Date(Date.parse(page.fixed.first) + tick * DAY_MS).toISOString().slice(0, 10);
+  const dateOf = tick => new Date(page.first + tick * DAY_MS).toISOString().slice(0, 10);
   const longDate = iso => new Date(iso).toLocaleDateString('en-GB', { timeZone: 'UTC', weekday: 'short', day: 'numeric', month: 'long', year: 'numeric' });
   const gwh = mwh => Math.abs(mwh) < 999.95 ? [number(mwh, 0), 'MWh'] : [number(mwh / 1000, Math.abs(mwh) < 99950 ? 1 : 0), 'GWh'];
   const amount = mwh => gwh(mwh).join(NBSP);
@@ -33,12 +33,12 @@
   };
 
   // --- opening ---
-  function open(fixed, link) {
+  function open(fixed, link, tick) {
     const box = byId('zones-network');
     if (page && page.box === box) return;
-    page = { box, fixed, session: link.session, key: link.key, last: null, rows: [], charted: null, window: 365, awaiting: true, events: [], sort: [4, -1], tab: '', spoken: 0 };
+    page = { box, fixed, first: Date.parse(fixed.first), command: fixed.command, session: link.session, key: link.key, last: null, rows: [], charted: tick, window: fixed.window, awaiting: false, events: [], sort: [4, -1], tab: '', spoken: 0 };
     page.net = kf.network.mount(box, fixed.geometry, { compact: fixed.compact });
-    buildCards(); buildScrub(); buildStart();
+    buildCards(); buildScrub(); buildStart(); buildStories();
     kf.upgradeRanges(formatRange);
     kf.setQuery({ session: link.session, key: link.key || null, run: null, start: null });
     const asked = new URLSearchParams(location.search).get('view');
@@ -76,7 +76,7 @@
       const before = m.prev.length ? of(m.prev) : null, change = before === null ? null : now - before;
       const arrow = change === null || Math.abs(change) < 0.05 ? '=' : change > 0 ? '▲' : '▼';
       c.note.textContent = change === null ? 'first day' : arrow === '=' ? '= unchanged' : arrow + NBSP + amount(Math.abs(change));
-      if (hop) c.more.textContent = 'two-hop ' + amount(hop(m.tot));
+      if (hop) c.more.textContent = '2-hop ' + amount(hop(m.tot));
       c.card.classList.toggle('kf-alarm', name === 'Unmet' && now > 1e-6);
     });
   }
@@ -98,7 +98,7 @@
   }
   function drawTransport(m) {
     const s = page.scrub;
-    if (s.input.max !== String(m.n)) {
+    if (s.input.max !== String(m.n) || s.ends.firstChild.textContent !== dateOf(0)) {
       s.input.max = m.n;
       s.ends.firstChild.textContent = dateOf(0); s.ends.lastChild.textContent = dateOf(m.n);
     }
@@ -272,9 +272,9 @@
   }
   function drawCommand() {
     const m = page.last;
-    if (!page.fixed.command.includes(' run ')) { byId('zones-command-line').textContent = page.fixed.command; return; }
+    if (!page.command.includes(' run ')) { byId('zones-command-line').textContent = page.command; return; }
     const changes = page.events.filter(e => e[0] <= m.t).map(([tick, control, value]) => `--change ${dateOf(tick)}:${control}=${typeof value === 'boolean' ? (value ? 'on' : 'off') : value}`);
-    byId('zones-command-line').textContent = [page.fixed.command, `--days ${m.t + 1}`, ...changes].join(' \\\n  ');
+    byId('zones-command-line').textContent = [page.command, `--days ${m.t + 1}`, ...changes].join(' \\\n  ');
   }
 
   kf.fillShare = function (place) {
@@ -292,6 +292,48 @@
     if (page.key) line('To control', 'Whoever has this link can play, switch and reset.', base + '&key=' + page.key + view);
   };
 
+  // --- stories: a talk plays itself through the same commands as people use; any own action stops it ---
+  function buildStories() {
+    const place = byId('zones-stories'), stories = page.fixed.stories || [];
+    if (!place || !stories.length || !page.key) return;
+    const select = el('select', 'kf-select'), first = el('option', '', 'Play a story …');
+    first.value = '';
+    select.setAttribute('aria-label', 'Story');
+    select.append(first, ...stories.map((story, i) => { const o = el('option', '', story.title); o.value = i; return o; }));
+    select.addEventListener('change', () => { stopStory(); if (select.value !== '') tell(stories[Number(select.value)]); select.blur(); });
+    place.replaceChildren(select);
+  }
+  function tell(story) {
+    page.story = { story, next: 0, timer: 0 };
+    document.body.classList.add('kf-telling');
+    step();
+  }
+  function step() {
+    const run = page && page.story;
+    if (!run) return;
+    if (run.next >= run.story.steps.length) { kf.send('pause'); stopStory(); return; }
+    const s = run.story.steps[run.next++];
+    byId('zones-caption').textContent = s.caption;
+    if (s.day) kf.send('day', s.day);
+    for (const [name, value] of Object.entries(s.set)) kf.send(name, value);
+    if (s.days_per_second) {
+      const near = page.fixed.speeds.map(v => Math.abs(v - s.days_per_second));
+      kf.send('speed', near.indexOf(Math.min(...near)));
+      kf.send('play');
+    }
+    run.timer = setTimeout(step, 1000 * s.wait);
+  }
+  function stopStory() {
+    if (!page || !page.story) return;
+    clearTimeout(page.story.timer);
+    page.story = null;
+    document.body.classList.remove('kf-telling');
+    byId('zones-caption').textContent = '';
+    const select = document.querySelector('#zones-stories select');
+    if (select) select.value = '';
+  }
+  kf.stopStory = stopStory;
+
   // --- charts: rows wait here until the charts can take them ---
   function chartRows(m) {
     if (page.rows.length && m.s.length && m.s[0][0] <= page.rows[page.rows.length - 1][0]) page.rows = [];
@@ -302,7 +344,7 @@
   function extendCharts() {
     const window_ = page.window, rows = page.rows.filter(r => r[0] > page.charted);
     if (!rows.length) return true;
-    if (page.charted === null || rows[0][0] !== page.charted + 1) return false;
+    if (rows[0][0] !== page.charted + 1) return false;
     const flows = document.querySelector('#zones-flows .js-plotly-plot'), levels = document.querySelector('#zones-reservoirs .js-plotly-plot');
     if (!flows || !flows.data || !levels || !levels.data) return true;
     page.charted = rows[rows.length - 1][0];
@@ -347,12 +389,12 @@
   function draw(message, fixed, link) {
     const none = window.dash_clientside.no_update;
     if (!message || !fixed || !byId('zones-network')) return none;
-    open(fixed, link);
-    if (message.ack !== undefined) kf.acknowledge(message.ack);
-    if (message.err) kf.toast(message.err);
+    open(fixed, link, message.t);
     const before = page.last, m = message;
     if (m.t === undefined || (before && m.v < before.v)) return none;
     page.last = m;
+    page.first = Date.parse(m.d) - m.t * DAY_MS; // another one after "Begin again"
+    if (m.cmd) page.command = m.cmd;
     const changed = m.ev && JSON.stringify(m.ev) !== JSON.stringify(page.events);
     if (m.ev) page.events = m.ev;
     if (changed || !before) drawMarks();
@@ -367,9 +409,15 @@
     return { t: m.t, v: m.v, ep: m.ep };
   }
 
+  function acknowledged(answer) {
+    if (!answer) return;
+    kf.acknowledge(answer.n);
+    if (answer.err) kf.toast(answer.err);
+  }
+
   /** The server drew the charts anew, up to the tick `charted.t`. */
   function chartsArrived(charted, window_) {
-    if (!page || !charted) return;
+    if (!page || !charted || !charted.n) return;
     page.window = window_;
     page.charted = charted.t;
     page.awaiting = false;
@@ -380,8 +428,36 @@
     window.dash_clientside.set_props('refresh', { data: { n: Date.now() } });
   }
 
+  /** A recorded session without a server: the same commands move a clock of its own. */
+  kf.replay = function ({ static: fixed, messages }) {
+    const n = messages.length - 1, state = { at: 0, from: Date.now(), playing: false, rate: 4, v: 0 };
+    const position = () => Math.min(n, state.playing ? state.at + state.rate * (Date.now() - state.from) / 1000 : state.at);
+    const moves = {
+      play: () => { state.playing = Math.floor(position()) < n; }, pause: () => { state.playing = false; },
+      step: at => { state.playing = false; state.at = Math.min(Math.floor(at) + 1, n); }, back: at => { state.playing = false; state.at = Math.max(Math.floor(at) - 1, 0); },
+      reset: () => { state.playing = false; state.at = 0; }, end: () => { state.at = n; state.playing = false; },
+      scrub: (at, value) => { state.at = value; }, speed: (at, value) => { state.rate = fixed.speeds[value]; },
+    };
+    const show = () => {
+      const t = Math.floor(position());
+      if (t === n) { state.playing = false; state.at = n; }
+      draw(Object.assign({}, messages[t], { t, n, p: state.playing ? 1 : 0, r: state.rate, e: t === n ? 1 : 0, v: state.v, ep: 0, s: [], ev: fixed.events }), fixed, { session: '', key: 'replay' });
+    };
+    kf.setQuery = () => {};
+    kf.send = (name, value) => {
+      if (!moves[name]) return;
+      const at = position();
+      state.at = at; state.from = Date.now(); state.v++;
+      moves[name](at, value);
+      show();
+    };
+    let shown = -1;
+    setInterval(() => { const t = Math.floor(position()); if (state.playing && t !== shown) { shown = t; show(); } }, 50);
+    show();
+  };
+
   /** For tests: what the page holds. */
   kf.zonesPage = () => page;
   window.dash_clientside = Object.assign({}, window.dash_clientside);
-  window.dash_clientside.kraftflyt = Object.assign({}, window.dash_clientside.kraftflyt, { draw, chartsArrived });
+  window.dash_clientside.kraftflyt = Object.assign({}, window.dash_clientside.kraftflyt, { draw, acknowledged, chartsArrived });
 })();

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, no_update
 from dash.exceptions import PreventUpdate
 
 from callbacks import zones_view as view
@@ -38,13 +38,18 @@ def register(app: Dash) -> None:
 
     @app.callback(
         Output(ids.MESSAGE, "data", allow_duplicate=True),
+        Output(ids.ACK, "data"),
         Input(ids.COMMAND, "data"),
         State(ids.LINK, "data"),
         State(ids.SEEN, "data"),
         prevent_initial_call=True,
     )
     def control(command: dict[str, Any], link: dict[str, str], seen: dict[str, int] | None) -> Any:
-        return view.obey(services(), link, seen or {}, command)
+        message, answer = view.obey(services(), link, seen or {}, command)
+        return message or no_update, answer
+
+    # by a store of its own: a message may be overtaken by the next one before the page sees it
+    app.clientside_callback(ClientsideFunction("kraftflyt", "acknowledged"), Input(ids.ACK, "data"))
 
     app.clientside_callback(
         ClientsideFunction("kraftflyt", "draw"),

@@ -30,6 +30,7 @@ from energy_sim.figures.zones import (
 )
 from energy_sim.runs import new_name
 from energy_sim.session import Frame
+from energy_sim.stories import stories_for
 from energy_sim.zones import kernel as k
 from energy_sim.zones.explain import BOUND_TEXTS
 from energy_sim.zones.live import LiveZones, default_parameters, open_zones
@@ -39,8 +40,10 @@ from energy_sim.zones.pipeline import tables_of, write_run
 from energy_sim.zones.playback import RecordedZones
 from energy_sim.zones.simulator import Period
 from layouts.components import flows_legend, graph, table
-from layouts.zones import OPTIONS, SWITCHES, ZonesPage, zones_page
+from layouts.replay import replay_page
+from layouts.zones import OPTIONS, SWITCHES, WINDOWS, ZonesPage, zones_page
 
+ASSETS = Path(__file__).parents[1] / "assets"
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 7.0, 15.0, 30.0, 60.0)
 LABEL_STEP_PCT = 11.0  # names at the line ends of a chart 200 px high
 CANVAS_PX, COMPACT_CANVAS_PX = (660, 720), (400, 520)
@@ -84,7 +87,7 @@ def page_of(services: Services, session: str, key: str, theme: str) -> Any:
     events = services.sessions.events(session)
     zones = services.config.zones
     can_control = key == record.control_key
-    flows, levels, _ = charts(services, session, zones.chart_days, [], theme)
+    flows, levels, _ = charts(services, session, chart_window(services.config), [], theme)
     playback = record.room == "playback"
     inputs = None if playback else live.inputs
     first, last = str(live.date_of(0)), str(live.date_of(live.last_tick))
@@ -103,7 +106,7 @@ def page_of(services: Services, session: str, key: str, theme: str) -> Any:
             last_day=str(zones.start + timedelta(days=zones.days - 1)),
             reservoir_factor=float(record.parameters.get("reservoir_factor", 1.0)),
             tick_ms=zones.tick_ms,
-            chart_days=zones.chart_days,
+            chart_days=chart_window(services.config),
             can_control=can_control,
             is_playback=playback,
         )
@@ -123,9 +126,16 @@ def static_of(services: Services, live: Live, parameters: dict[str, Any], theme:
         "speeds": list(SPEEDS),
         "first": str(live.date_of(0)),
         "theme": theme,
+        "window": chart_window(services.config),
         "tickMs": services.config.zones.tick_ms,
         "command": command_line(parameters),
+        "stories": [s.to_json() for s in stories_for(services.config.path(services.config.stories.folder), "zones")],
     }
+
+
+def chart_window(config: Config) -> int:
+    """Days the charts look back when the page opens: the offered window next to the configured one."""
+    return min((days for days, _ in WINDOWS), key=lambda days: abs(days - config.zones.chart_days))
 
 
 def route_arrows(geometry: NetworkGeometry, network: Network) -> list[int]:
@@ -144,11 +154,15 @@ def message_since(services: Services, session: str, seen: dict[str, Any]) -> dic
     message = tick_message(frame, frames[:-1], live)
     if frame.revision != seen.get("v"):
         message["ev"] = event_marks(services.sessions.events(session), live)
+    if frame.epoch != seen.get("ep"):
+        message["cmd"] = command_line(services.sessions.record(session).parameters)
     return message
 
 
-def obey(services: Services, link: dict[str, str], seen: dict[str, Any], command: dict[str, Any]) -> dict[str, Any]:
-    """Carry out a command of the page and answer with the day as it is now."""
+def obey(
+    services: Services, link: dict[str, str], seen: dict[str, Any], command: dict[str, Any]
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Carry out a command of the page: the day as it is now, and the answer {n, err}."""
     sessions, session, name, value = services.sessions, link["session"], command["name"], command.get("value")
     error = ""
     try:
@@ -170,7 +184,7 @@ def obey(services: Services, link: dict[str, str], seen: dict[str, Any], command
     except (ValueError, KeyError, TypeError, IndexError) as found:
         error = f"{name}: {value!r} cannot be used ({found})"
     message = message_since(services, session, {"t": seen.get("t", -1), "ep": seen.get("ep", -1)})
-    return {**(message or {}), "ack": command.get("n"), "err": error}
+    return message, {"n": command.get("n"), "err": error}
 
 
 def charts(services: Services, session: str, window: int, show: list[str], theme: str) -> tuple[Any, Any, int]:
@@ -296,7 +310,11 @@ def export(services: Services, session: str, what: str, kind: str, theme: str, t
         if kind != "csv":
             raise DataError("a table is exported as CSV; choose CSV, or a figure")
         return tables[what].to_csv(index=False).encode(), f"{what}_{day}.csv"
-    if kind == "csv":
+    if what == "replay":
+        if kind != "html":
+            raise DataError("a replay is exported as HTML; choose HTML")
+        return replay_of(services, session, theme, tick).encode(), f"replay_{day}.html"
+    if kind not in {"png", "svg", "html"}:  # from the browser, and part of a path below
         raise DataError("a figure is exported as PNG, SVG or HTML; choose one of them, or a table")
     drawn = {
         "network": lambda: _network_figure(plot_energy_exchange_curved, period, theme),
@@ -307,6 +325,24 @@ def export(services: Services, session: str, what: str, kind: str, theme: str, t
     with tempfile.TemporaryDirectory() as folder:
         path = export_figure(drawn[what](), Path(folder) / f"{what}_{day}.{kind}")
         return path.read_bytes(), path.name
+
+
+def replay_of(services: Services, session: str, theme: str, tick: int) -> str:
+    """The session's days so far as one HTML file that plays without a server."""
+    live, events = services.sessions.live(session), services.sessions.events(session)
+    record = services.sessions.record(session)
+    messages, since = [], -1
+    while since < tick:
+        frame = services.sessions.frame_at(session, since + 1)
+        messages.append({**tick_message(frame, [], live), "s": []})
+        since += 1
+    static = {
+        **static_of(services, live, record.parameters, theme),
+        "events": [mark for mark in event_marks(events, live) if mark[0] <= tick],
+        "stories": [],
+    }
+    title = f"Kraftflyt: {live.date_of(0)} to {live.date_of(tick)}"
+    return replay_page(ASSETS, title, theme, static, messages)
 
 
 def _network_figure(plot: Any, period: Period, theme: str) -> Any:

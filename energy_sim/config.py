@@ -54,6 +54,12 @@ class RunsConfig(_Section):
     folder: Annotated[str, Field(min_length=1)]
 
 
+class StoriesConfig(_Section):
+    """Where stories are kept, see stories.py."""
+
+    folder: Annotated[str, Field(min_length=1)]
+
+
 class SessionsConfig(_Section):
     """Life of live sessions, see session.py."""
 
@@ -86,6 +92,7 @@ class Config(_Section):
     database: DatabaseConfig
     compute: ComputeConfig
     runs: RunsConfig
+    stories: StoriesConfig
     sessions: SessionsConfig
     zones: ZonesConfig
     root: Annotated[Path, Field(exclude=True)]

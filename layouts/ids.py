@@ -7,6 +7,7 @@ TICK = "tick"  # interval of the live page
 MESSAGE = "message"  # store: the last tick's message
 COMMAND = "command"  # store: the last control used, {n, name, value}
 LINK = "session-link"  # store: {session, key}
+ACK = "ack"  # store: the server's answer to a command, {n, err}
 SEEN = "seen"  # store: what the page has drawn, {t, v, ep}
 STATIC = "static"  # store: geometry, names, limits: everything about a session that does not change
 REFRESH = "refresh"  # store: asks for the charts anew

@@ -30,6 +30,7 @@ EXPORTS = (
     ("daily_summary", "Table: days"),
     ("zone_metrics", "Table: zones and days"),
     ("transfers", "Table: transfers"),
+    ("replay", "Replay of the days so far (HTML)"),
 )
 
 
@@ -65,6 +66,7 @@ def zones_page(page: ZonesPage) -> html.Main:
             dcc.Store(id=ids.MESSAGE, data=page.message),
             dcc.Store(id=ids.STATIC, data=page.static),
             dcc.Store(id=ids.COMMAND),
+            dcc.Store(id=ids.ACK),
             dcc.Store(id=ids.SEEN),
             dcc.Store(id=ids.REFRESH),
             dcc.Store(id=ids.CHARTED, data={"t": page.message["t"], "n": 0}),
@@ -95,6 +97,7 @@ def _transport(page: ZonesPage) -> html.Div:
                 **{"aria-label": "Playback"},
             ),
             slider("speed", "Speed", 0, 7, 1, 3),
+            html.Div(id="zones-stories", className="kf-stories"),
         ]
     else:
         buttons = [html.Span("You are watching: the presenter has the controls", className="kf-watching")]
@@ -147,6 +150,7 @@ def _picture() -> html.Section:
                 ],
                 className="kf-card-head",
             ),
+            html.P(id="zones-caption", className="kf-caption-bar", role="status"),
             html.Div(id=ids.ZONES_NETWORK, className="kf-network"),
         ],
         className="kf-card kf-picture",
@@ -155,7 +159,6 @@ def _picture() -> html.Section:
 
 def _side(page: ZonesPage) -> html.Div:
     windows = [{"label": name, "value": days} for days, name in WINDOWS]
-    chosen = page.chart_days if page.chart_days in {days for days, _ in WINDOWS} else WINDOWS[1][0]
     lines = [
         {"label": " " + text, "value": name}
         for name, text in (("median", "median"), ("target", "target"), ("force_export", "force export"))
@@ -169,7 +172,7 @@ def _side(page: ZonesPage) -> html.Div:
                         [
                             html.H2("How demand was met, GWh a day", className="kf-card-title"),
                             dcc.RadioItems(
-                                id=ids.WINDOW, options=windows, value=chosen, inline=True, className="kf-radio"
+                                id=ids.WINDOW, options=windows, value=page.chart_days, inline=True, className="kf-radio"
                             ),
                         ],
                         className="kf-card-head",

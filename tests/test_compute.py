@@ -72,6 +72,7 @@ def test_an_exception_in_a_task_surfaces_and_the_rest_is_not_started():
     assert threading.active_count() < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "no address"])
 def test_a_scheduler_that_cannot_be_reached_is_a_clear_error(address):
     pytest.importorskip("distributed")

@@ -21,19 +21,15 @@ def serve(
     server = chosen.config.server
     if chosen.config_file is not None:
         os.environ["KRAFTFLYT_CONFIG"] = str(chosen.config_file.resolve())
-    address = f"{host or server.host}:{port or server.port}"
-    arguments = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--bind", address]
-    arguments += ["--workers", str(workers or server.workers), "--threads", str(server.threads)]
-    arguments += [
-        "--timeout",
-        "120",
-        "--graceful-timeout",
-        "5",
-        "--no-control-socket",
-        "--chdir",
-        str(DEFAULT_PATH.parent),
-        "app:server",
-    ]
-    sys.stderr.write(f"Kraftflyt on http://{address.replace('0.0.0.0', 'localhost')}\n")  # noqa: S104 - shown, not bound
+    server_host = host or server.host
+    address = f"{server_host}:{port or server.port}"
+    workers_wanted = str(workers or server.workers)
+    sys.argv = ["energy-sim serve", "--worker-class", "gthread", "--bind", address, "--workers", workers_wanted]
+    sys.argv += ["--threads", str(server.threads), "--timeout", "120", "--graceful-timeout", "5"]
+    sys.argv += ["--no-control-socket", "--chdir", str(DEFAULT_PATH.parent), "app:server"]
+    shown = "localhost" if server_host == "0.0.0.0" else server_host  # noqa: S104
+    sys.stderr.write(f"Kraftflyt on http://{shown}:{port or server.port}\n")
     sys.stderr.flush()
-    os.execv(sys.executable, arguments)  # noqa: S606 - gunicorn takes this process's place, so signals reach it
+    from gunicorn.app.wsgiapp import run
+
+    run()

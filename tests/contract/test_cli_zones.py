@@ -738,6 +738,21 @@ def test_make_input_writes_the_shipped_files_again(config, tmp_path, shipped_inp
         assert (tmp_path / "made" / name).read_bytes() == (shipped_input / name).read_bytes()
 
 
+@pytest.mark.slow
+def test_a_run_writes_figures_that_open_offline_unless_told_not_to(config, tmp_path):
+    out = tmp_path / "out"
+    change = ["--change", "2020-01-10:two_hop=off"]
+    done = energy_sim(config, "zones", "run", *SMALL, "--days", 20, *change, "--out", out)
+    assert (done.returncode, done.stderr) == (0, "")
+    pages = sorted((out / "figures").iterdir())
+    assert len(pages) >= 4
+    for page in pages:
+        assert page.suffix == ".html"
+        text = page.read_text(encoding="utf-8")
+        assert "Plotly.newPlot" in text
+        assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=[\"']?(?:https?:)?//", text)
+
+
 # ---- data at hand -----------------------------------------------------------------------------------------------
 
 

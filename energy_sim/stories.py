@@ -1,0 +1,65 @@
+"""Stories: talks that play themselves on a page, as YAML files that presenters write."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from energy_sim.config import describe_problems
+from energy_sim.errors import ConfigError
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Step(_Entry):
+    """One step: go to a day, set switches and factors, play at a speed or stand, show a caption, wait."""
+
+    day: date | None = None
+    set: dict[str, bool | float] = {}
+    days_per_second: Annotated[float, Field(ge=0.5, le=60)] | None = None  # plays; stands without it
+    caption: Annotated[str, Field(max_length=300)] = ""
+    wait: Annotated[float, Field(ge=0, le=600)] = 5.0  # seconds until the next step
+
+
+class Story(_Entry):
+    """A talk for one page."""
+
+    title: Annotated[str, Field(min_length=1, max_length=80)]
+    page: Annotated[str, Field(pattern=r"^[a-z]+$")]
+    steps: Annotated[list[Step], Field(min_length=1, max_length=200)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The story as assets/zones.js plays it."""
+        return self.model_dump(mode="json")
+
+
+def read_story(path: Path) -> Story:
+    """Read a story file.
+
+    Raises:
+        ConfigError: naming every fault of the file at once.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: is no valid YAML ({' '.join(str(error).split())})") from error
+    try:
+        return Story.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError.from_problems(describe_problems(error, str(path), Story)) from error
+
+
+def stories_for(folder: Path, page: str) -> list[Story]:
+    """The stories of a folder that play on a page, by file name; none where there is no folder.
+
+    Raises:
+        ConfigError: a file cannot be used.
+    """
+    found = [read_story(path) for path in sorted(folder.glob("*.yaml"))] if folder.is_dir() else []
+    return [story for story in found if story.page == page]

@@ -1,0 +1,41 @@
+"""One server for all browser tests of a process, and one browser a module."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+
+from tests.browser.dashboard import Page, Server, open_browser
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("server"))
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    found = open_browser(Path(tmp_path_factory.mktemp("profile")))
+    try:
+        yield found
+    finally:
+        found.quit()
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The dashboard at 1440 x 900, with nothing left in browser storage; the browser may not complain meanwhile."""
+    browser = Page(request.getfixturevalue("chromium"), request.getfixturevalue("server"))
+    browser.size(1440, 900)
+    browser.load("/health")
+    browser.js("localStorage.clear(); sessionStorage.clear()")
+    browser.log()
+    yield browser
+    complaints = browser.log()
+    expected = request.node.get_closest_marker("browser_complains")
+    assert expected is not None or complaints == []

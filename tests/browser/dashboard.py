@@ -1,0 +1,302 @@
+"""The dashboard as a process, a headless browser on it, and the days the core computes for the same settings."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+from energy_sim.clock import Event
+from energy_sim.config import load_config
+from energy_sim.figures.theme import format_number
+from energy_sim.session import Frame
+from energy_sim.zones.live import default_parameters, open_zones
+from energy_sim.zones.message import tick_message
+
+ROOT = Path(__file__).resolve().parents[2]
+WAIT_S = 20.0
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:HTTPResponse.getheader:DeprecationWarning"),  # selenium 4.2 with urllib3 1.26
+]
+
+
+class Server:
+    """`energy-sim serve` in its own process group, on a free port, with its data in `folder`."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None, workers: int = 1) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.folder, self.workers = folder, workers
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.config_file = folder / "config.yaml"
+        own = {
+            "database": {"url": f"sqlite:///{folder}/sessions.db"},
+            "runs": {"folder": str(folder / "runs")},
+            "logging": {"file": str(folder / "server.log")},
+        }
+        self.config_file.write_text(yaml.safe_dump({**own, **(settings or {})}))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Server":
+        command = "from energy_sim.cli import main; main()"
+        where = ("--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self.workers))
+        with (self.folder / "console.txt").open("ab") as console:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", command, "--config", str(self.config_file), "serve", *where],
+                cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+            )
+        wait_until(self.is_up, f"the server to answer: {(self.folder / 'console.txt').read_text()[-2000:]}", 60.0)
+        return self
+
+    def is_up(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        if self.process is None:
+            return
+        os.killpg(self.process.pid, how)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(15)
+        self.process = None
+
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text()
+
+
+def wait_until(found: Any, what: str, seconds: float = WAIT_S) -> Any:
+    """What `found` returns as soon as it is true."""
+    stop = time.monotonic() + seconds
+    while True:
+        value = found()
+        if value:
+            return value
+        if time.monotonic() > stop:
+            raise AssertionError(f"waited {seconds:g} s for {what}")
+        time.sleep(0.05)
+
+
+def open_browser(profile: Path) -> webdriver.Chrome:
+    browser, service = shutil.which("chromium"), shutil.which("chromedriver")
+    if not browser or not service:
+        pytest.skip("no chromium and chromedriver on the PATH")
+    options = Options()
+    options.binary_location = browser
+    for argument in (
+        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run"),
+        *("--no-default-browser-check", "--disable-background-networking", "--disable-component-update"),
+        *("--disable-sync", "--disable-extensions", "--hide-scrollbars", "--force-device-scale-factor=1"),
+        *("--window-size=1440,900", f"--user-data-dir={profile}"),
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    return webdriver.Chrome(service=Service(service), options=options)
+
+
+class Page:
+    """What tests do on the zones page: look at what is on screen, click, wait."""
+
+    def __init__(self, driver: webdriver.Chrome, server: Server) -> None:
+        self.driver, self.server = driver, server
+
+    def js(self, script: str, *values: Any) -> Any:
+        return self.driver.execute_script(script, *values)
+
+    def size(self, width: int, height: int) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def load(self, path: str) -> None:
+        self.driver.get(self.server.url + path)
+
+    def open(self, path: str = "/zones") -> "Page":
+        """Load a zones page and wait for its first day."""
+        self.load("/health")  # a page of its own, so that nothing of the page before is mistaken for the new one
+        self.load(path)
+        self.wait("kraftflyt.zonesPage && kraftflyt.zonesPage() && kraftflyt.zonesPage().last", "the first day")
+        self.wait("[...document.querySelectorAll('.js-plotly-plot')].filter(g => g._fullLayout).length >= 2", "both charts")
+        return self
+
+    def wait(self, condition: str, what: str = "", seconds: float = WAIT_S) -> Any:
+        script = f"try {{ return ({condition}) }} catch (e) {{ return null }}"
+        return wait_until(lambda: self.js(script), what or condition, seconds)
+
+    def last(self) -> dict[str, Any]:
+        return self.js("return kraftflyt.zonesPage().last")
+
+    def click(self, selector: str) -> None:
+        """A click of the mouse on what is visible there."""
+        element = self.driver.find_element("css selector", selector)
+        self.js("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def press(self, *keys: str) -> None:
+        """Keys as they come when nothing on the page has the focus."""
+        self.js("document.activeElement && document.activeElement.blur()")
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def set_range(self, name: str, value: float) -> None:
+        """Move a slider and let it go."""
+        self.js(
+            "const i = document.getElementById(arguments[0]); i.value = arguments[1];"
+            "i.dispatchEvent(new Event('input', {bubbles: true}));"
+            "i.dispatchEvent(new Event('change', {bubbles: true}));",
+            name,
+            value,
+        )
+
+    def scrub(self, tick: int) -> dict[str, Any]:
+        self.set_range("scrub", tick)
+        self.wait(f"kraftflyt.zonesPage().last.t === {tick}", f"day {tick}")
+        return self.last()
+
+    def step(self) -> dict[str, Any]:
+        wanted = self.last()["t"] + 1
+        self.click("[data-command=step]")
+        self.wait(f"kraftflyt.zonesPage().last.t === {wanted}", f"day {wanted}")
+        return self.last()
+
+    def turn(self, switch: str, *, on: bool) -> None:
+        """Click a switch and wait until the server has it."""
+        self.click(f"[data-switch={switch}]")
+        word = "true" if on else "false"
+        self.wait(f"kraftflyt.zonesPage().last.set.{switch} === {word}", f"{switch} {word}")
+        assert self.js(f"return document.querySelector('[data-switch={switch}]').getAttribute('aria-checked')") == word
+
+    def link(self) -> dict[str, str]:
+        return self.js("const p = kraftflyt.zonesPage(); return {session: p.session, key: p.key}")
+
+    def cards(self) -> dict[str, str]:
+        """Card name -> what it says, with the note on two-hop imports where there is one."""
+        return self.js(
+            "return Object.fromEntries([...document.querySelectorAll('.kf-figure')].map(c => [c.dataset.card,"
+            "c.querySelector('.kf-figure-value').textContent"
+            " + (c.lastChild.textContent ? ' | ' + c.lastChild.textContent : '')]))"
+        )
+
+    def transfers(self) -> list[list[str]]:
+        return self.js(
+            "return [...document.querySelectorAll('#zones-transfers tbody tr')]"
+            ".map(r => [...r.children].map(c => c.textContent))"
+        )
+
+    def levels(self) -> list[str]:
+        return self.js("return [...document.querySelectorAll('.kf-node-level')].map(t => t.textContent)")
+
+    def log(self) -> list[dict[str, Any]]:
+        """What the browser complained of since the last call."""
+        return self.driver.get_log("browser")
+
+    def post(self, outputs: str, inputs: list[Any], state: list[Any], changed: list[str]) -> tuple[int, str]:
+        return post_callback(self.server.url, outputs, inputs, state, changed)
+
+
+def post_callback(
+    url: str, output: str, inputs: list[Any], state: list[Any], changed: list[str]
+) -> tuple[int, str]:
+    """Call a callback as a browser does, or as somebody who forges what a browser sends."""
+    outputs = [dict(zip(("id", "property"), part.rsplit(".", 1), strict=True)) for part in output.strip(".").split("...")]
+    body = {
+        "output": output,
+        "outputs": outputs if output.startswith("..") else outputs[0],
+        "inputs": inputs,
+        "state": state,
+        "changedPropIds": changed,
+    }
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/_dash-update-component", json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def message_of_day(
+    config_file: Path, tick: int, events: tuple[Event, ...] = (), start: str = "", reservoir_factor: float = 1.0
+) -> dict[str, Any]:
+    """The tick's message as the core gives it, stepped from the first day without any server."""
+    from datetime import date
+
+    config = load_config(config_file)
+    first = date.fromisoformat(start) if start else None
+    live = open_zones(config, default_parameters(config, first, reservoir_factor))
+    state, day, settings = live.start(), None, {}
+    for at in range(tick + 1):
+        settings = dict(live.defaults())
+        for event in events:
+            if event.tick <= at:
+                settings[event.control] = event.value
+        state, day = live.step(state, at, settings)
+    frame = Frame("", tick, live.last_tick, False, False, 4.0, 0, 0, settings, settings, day)
+    return tick_message(frame, [], live)
+
+
+def rounded(value: float, decimals: int) -> str:
+    """As browsers round: a half goes up."""
+    exact = Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return format_number(float(exact), decimals)
+
+
+def amount(mwh: float) -> str:
+    if abs(mwh) < 999.95:
+        return f"{rounded(mwh, 0)}\u00a0MWh"
+    return f"{rounded(mwh / 1000, 1 if abs(mwh) < 99_950 else 0)}\u00a0GWh"
+
+
+def expected_cards(message: Mapping[str, Any]) -> dict[str, str]:
+    demand, wind, hydro, p2h1, p2h2, p4h1, p4h2, unmet, spill, wind_export = message["tot"]
+    return {
+        "Demand": amount(demand),
+        "Wind used": amount(wind),
+        "Local hydro": amount(hydro),
+        "Imports 1": f"{amount(p2h1 + p2h2)} | two-hop {amount(p2h2)}",
+        "Imports 2": f"{amount(p4h1 + p4h2)} | two-hop {amount(p4h2)}",
+        "Unmet": amount(unmet),
+        "Spill": amount(spill),
+        "Wind exported": amount(wind_export),
+    }
+
+
+def expected_levels(message: Mapping[str, Any]) -> list[str]:
+    return [f"{rounded(zone[8], 0)}\u00a0%" for zone in message["z"]]
+
+
+def expected_transfers(message: Mapping[str, Any], network: Any) -> list[list[str]]:
+    """Rows of the transfers table in the order in which the core made them."""
+    rows = []
+    for phase, route, sent, delivered, _bound, wind in message["x"]:
+        r = network.routes[route]
+        through = "–" if r.transit < 0 else network.ids[r.transit]
+        ends = [network.ids[r.supplier], network.ids[r.importer], through]
+        energies = [rounded(v, 1) for v in (sent, delivered, sent - delivered)]
+        rows.append(["Imports 1" if phase == 2 else "Imports 2", *ends, *energies, "wind" if wind else "hydro"])
+    return rows
