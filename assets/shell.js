@@ -38,6 +38,7 @@
   const queue = [];
   let sent = null, sentAt = 0, number = Date.now(), again = 0;
   kf.send = function (name, value) {
+    if (!document.querySelector('[data-live]')) return; // no page that takes commands is open
     queue.push({ name, value: value === undefined ? null : value });
     pump();
   };

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from energy_sim.errors import ConfigError
 
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "config.yaml"
-_PATHS = {("logging", "file"), ("runs", "folder"), ("zones", "input"), ("zones", "network")}
+_PATHS = {("logging", "file"), ("runs", "folder"), ("stories", "folder"), ("zones", "input"), ("zones", "network")}
 
 
 class _Section(BaseModel):

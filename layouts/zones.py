@@ -151,7 +151,7 @@ def _picture() -> html.Section:
                 className="kf-card-head",
             ),
             html.P(id="zones-caption", className="kf-caption-bar", role="status"),
-            html.Div(id=ids.ZONES_NETWORK, className="kf-network"),
+            html.Div(id=ids.ZONES_NETWORK, className="kf-network", **{"data-live": "1"}),
         ],
         className="kf-card kf-picture",
     )

@@ -195,11 +195,11 @@ class Page:
         return self.js("const p = kraftflyt.zonesPage(); return {session: p.session, key: p.key}")
 
     def cards(self) -> dict[str, str]:
-        """Card name -> what it says, with the note on two-hop imports where there is one."""
+        """Card name -> what it says, with the part of two-hop imports where there is one."""
         return self.js(
             "return Object.fromEntries([...document.querySelectorAll('.kf-figure')].map(c => [c.dataset.card,"
             "c.querySelector('.kf-figure-value').textContent"
-            " + (c.lastChild.textContent ? ' | ' + c.lastChild.textContent : '')]))"
+            " + (c.lastChild.textContent ? ' | ' + c.lastChild.textContent.replace(/^.*hop /, '') : '')]))"
         )
 
     def transfers(self) -> list[list[str]]:
@@ -278,8 +278,8 @@ def expected_cards(message: Mapping[str, Any]) -> dict[str, str]:
         "Demand": amount(demand),
         "Wind used": amount(wind),
         "Local hydro": amount(hydro),
-        "Imports 1": f"{amount(p2h1 + p2h2)} | two-hop {amount(p2h2)}",
-        "Imports 2": f"{amount(p4h1 + p4h2)} | two-hop {amount(p4h2)}",
+        "Imports 1": f"{amount(p2h1 + p2h2)} | {amount(p2h2)}",
+        "Imports 2": f"{amount(p4h1 + p4h2)} | {amount(p4h2)}",
         "Unmet": amount(unmet),
         "Spill": amount(spill),
         "Wind exported": amount(wind_export),
