@@ -20,8 +20,8 @@ ROWS = (
     ("draws", "drawing code alone, Chromium", None),
 )
 
-# The page's draw and fetch, wrapped: `ticks` from the tick's answer, `clicks` from the click, both to the frame after
-# the drawing; `draws` is the drawing function alone. Milliseconds.
+# The page's draw and fetch, wrapped: `ticks` from the tick's answer, `clicks` from the click to the message that holds
+# the rule's new position, both to the frame after the drawing; `draws` is the drawing function alone. Milliseconds.
 WATCH = """
 const found = window.kfFound = {ticks: [], clicks: [], draws: []};
 let answered = null, clicked = null;
@@ -32,11 +32,16 @@ window.fetch = async (...given) => {
     answered = answer.status === 200 ? performance.now() : null;
   return answer;
 };
-window.kfClick = name => { clicked = performance.now(); document.querySelector(`[data-switch="${name}"]`).click(); };
+window.kfClick = name => {
+  const button = document.querySelector(`[data-switch="${name}"]`), last = window.kraftflyt.zonesPage().last;
+  clicked = {at: performance.now(), name, wanted: !last.set[name]};
+  button.click();
+};
 window.dash_clientside.kraftflyt.draw = function (message, ...rest) {
   const began = performance.now(), drawn = draw.call(this, message, ...rest), took = performance.now() - began;
-  const isClick = clicked !== null && message && message.ack !== undefined, isTick = answered !== null && !isClick;
-  const since = isClick ? clicked : answered, into = isClick ? found.clicks : found.ticks;
+  const isClick = clicked && message && message.set && message.set[clicked.name] === clicked.wanted;
+  const isTick = answered !== null && !isClick;
+  const since = isClick ? clicked.at : answered, into = isClick ? found.clicks : found.ticks;
   if (isClick) clicked = null;
   if (isTick) { answered = null; found.draws.push(took); }
   if (isClick || isTick)
@@ -53,9 +58,12 @@ def measure(size: Size) -> list[Row]:
         return _all_skipped("chromium and chromedriver are not on the PATH")
     if importlib.util.find_spec("selenium") is None:
         return _all_skipped("selenium is not installed; `make test` installs it")
-    with tempfile.TemporaryDirectory() as folder, started_server(Path(folder)) as server:
-        with _chromium(browser, service) as driver:
-            found = _watch(driver, server.url, size.ticks)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        started_server(Path(folder)) as server,
+        _chromium(browser, service) as driver,
+    ):
+        found = _watch(driver, server.url, size.ticks)
     return [Row(what, "ms", tuple(found[key]), below=budget) for key, what, budget in ROWS]
 
 
@@ -71,14 +79,8 @@ def _chromium(browser: str, service: str) -> Iterator[Any]:
 
     options = Options()
     options.binary_location = browser
-    for argument in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--window-size=1600,900",
-    ):
-        options.add_argument(argument)
+    for argument in ("headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "window-size=1600,900"):
+        options.add_argument(f"--{argument}")
     driver = webdriver.Chrome(service=Service(service), options=options)
     try:
         yield driver
@@ -91,13 +93,19 @@ def _watch(driver: Any, url: str, ticks: int) -> dict[str, list[float]]:
     driver.get(f"{url}/zones")
     _wait(lambda: driver.execute_script("return !!(window.kraftflyt.zonesPage() || {}).last"), "the page's first frame")
     driver.execute_script(WATCH)
-    for i in range(max(2, ticks // 4)):
+    for clicks in range(1, 2 + max(2, ticks // 4)):
         driver.execute_script("window.kfClick('two_hop')")
-        _wait(lambda i=i: driver.execute_script("return window.kfFound.clicks.length") > i, "the answer to a click")
+        _wait(lambda wanted=clicks: _count(driver, "clicks") >= wanted, "the answer to a click")
+    driver.execute_script("window.kfFound.clicks.shift()")  # while the page still drew its first charts
     driver.execute_script("document.querySelector('[data-command=\"play\"]').click()")
-    _wait(lambda: driver.execute_script("return window.kfFound.ticks.length") >= ticks, f"{ticks} ticks")
+    _wait(lambda: _count(driver, "ticks") >= ticks, f"{ticks} ticks")
     found: dict[str, list[float]] = driver.execute_script("return window.kfFound")
     return found
+
+
+def _count(driver: Any, key: str) -> int:
+    count: int = driver.execute_script(f"return window.kfFound.{key}.length")
+    return count
 
 
 def _wait(is_done: Callable[[], bool], what: str) -> None:

@@ -80,9 +80,7 @@ def open_page(url: str) -> None:
         "changedPropIds": [f"{i['id']}.{i['property']}" for i in given],
         "state": [],
     }
-    request = Request(  # noqa: S310 - our own server
-        f"{url}/_dash-update-component", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
+    request = Request(f"{url}/_dash-update-component", json.dumps(body).encode(), {"Content-Type": "application/json"})
     if b"zones-network" not in _get(request):
         raise ValueError("the page's callback answered without the zones page")
 

@@ -114,12 +114,12 @@ def kernel_rows(network: Network, inputs: ZoneInputs, size: Size) -> list[Row]:
     rates = kernel_rates(network, inputs, size)
     reference = run_reference(network, inputs, size.reference_days)
     per_kernel, per_reference, per_plain = [], [], []
+    few = size.reference_days
     with without_gc():
         for _ in range(size.repeats):  # in turn, so that every ratio is of the same moment
             per_kernel.append(seconds(lambda: run_kernel(k.simulate, network, inputs, size.days), 10) / size.days)
-            per_reference.append(seconds(reference) / size.reference_days)
-            plain_days = size.reference_days
-            per_plain.append(seconds(lambda: run_kernel(PLAIN, network, inputs, plain_days)) / plain_days)
+            per_reference.append(seconds(reference) / few)
+            per_plain.append(seconds(lambda: run_kernel(PLAIN, network, inputs, few)) / few)
     against = [b / a for a, b in zip(per_kernel, per_reference, strict=True)]
     against_plain = [b / a for a, b in zip(per_kernel, per_plain, strict=True)]
     return [

@@ -1,5 +1,7 @@
 """What callbacks work with, opened once per process."""
 
+import logging
+import threading
 from dataclasses import dataclass
 from typing import cast
 
@@ -7,10 +9,18 @@ import flask
 
 from energy_sim.config import Config
 from energy_sim.database import open_database
+from energy_sim.errors import EnergySimError
+from energy_sim.figures.zones import network_geometry
 from energy_sim.runs import RunStore
 from energy_sim.session import Room, Sessions
+from energy_sim.zones.kernel import compile_in_background
 from energy_sim.zones.live import open_zones
+from energy_sim.zones.pipeline import network_from
 from energy_sim.zones.playback import open_playback
+
+logger = logging.getLogger(__name__)
+
+CANVAS_PX, COMPACT_CANVAS_PX = (660, 720), (400, 520)  # of the network drawing, wide and on phones
 
 _KEY = "KRAFTFLYT"
 
@@ -41,6 +51,22 @@ def open_services(config: Config) -> Services:
         store_every_s=limits.checkpoint_every_s,
     )
     return Services(config, sessions, runs)
+
+
+def warm_up(config: Config) -> None:
+    """Compile the kernel and lay out the configured network in the background; pages work meanwhile, only slower."""
+    compile_in_background()
+
+    def lay_out() -> None:
+        try:
+            network = network_from(config)
+        except EnergySimError as error:
+            logger.warning("network not laid out before the first page reason=%s", error)
+            return
+        for size in (CANVAS_PX, COMPACT_CANVAS_PX):
+            network_geometry(network, *size)
+
+    threading.Thread(target=lay_out, name="lay-out-network", daemon=True).start()
 
 
 def attach(server: flask.Flask, services: Services) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from dash import dcc, html
 
-from callbacks.services import Services
+from callbacks.services import CANVAS_PX, COMPACT_CANVAS_PX, Services
 from energy_sim.clock import CLOCK_CONTROLS, Event
 from energy_sim.config import Config
 from energy_sim.errors import ConfigError, DataError
@@ -46,7 +46,6 @@ from layouts.zones import OPTIONS, SWITCHES, WINDOWS, ZonesPage, zones_page
 ASSETS = Path(__file__).parents[1] / "assets"
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 7.0, 15.0, 30.0, 60.0)
 LABEL_STEP_PCT = 11.0  # names at the line ends of a chart 200 px high
-CANVAS_PX, COMPACT_CANVAS_PX = (660, 720), (400, 520)
 NAMES = {
     **{n: text for n, text, _ in (*SWITCHES, *OPTIONS)},
     "consumption_factor": "Demand",
