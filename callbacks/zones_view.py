@@ -173,10 +173,12 @@ def obey(
         elif name == "end":
             sessions.control(session, link["key"], "scrub", live.last_tick)
         elif name == "speed":
+            if value not in range(len(SPEEDS)):
+                raise DataError(f"speed: {value!r} is no place on the slider; give 0 to {len(SPEEDS) - 1}")
             sessions.control(session, link["key"], "speed", SPEEDS[int(value)])
         elif name == "day":
             sessions.control(session, link["key"], "scrub", live.tick_of(date.fromisoformat(value)))
-        elif name in CLOCK_CONTROLS or sessions.frame(session).next_settings.get(name) != value:
+        elif name in CLOCK_CONTROLS or (name, value) not in sessions.frame(session).next_settings.items():
             sessions.control(session, link["key"], name, value)
     except (DataError, ConfigError) as found:
         error = str(found)

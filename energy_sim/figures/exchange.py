@@ -1,6 +1,7 @@
 """The network of the zones room as ``plotly`` figures: the polygons that the live page draws, for files and tests."""
 
 import math
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,9 +31,17 @@ class ArrowAmount:
     phase4_mwh: float
 
 
-@lru_cache(8)
+_computing = threading.Lock()
+
+
 def network_geometry(network: Network, width: float = 880.0, height: float = 850.0) -> NetworkGeometry:
-    """The geometry of a network, computed once."""
+    """The geometry of a network, computed once; who asks meanwhile waits for it instead of computing it, too."""
+    with _computing:
+        return _network_geometry(network, width, height)
+
+
+@lru_cache(8)
+def _network_geometry(network: Network, width: float, height: float) -> NetworkGeometry:
     return build_geometry(network, width, height)
 
 

@@ -70,19 +70,39 @@ def all_scenarios(inputs: ZoneInputs, years: Sequence[int], factors: Sequence[Fa
     return tuple(Scenario(year, factor) for year, factor in product(years or known, factors))
 
 
-def inflow_of(inputs: ZoneInputs, first_year: int, warm_up_days: int = 0) -> Floats:
-    """(T, Z) inflow of the dates, MWh a day, when the year of the first reported date takes `first_year` of the record.
+@dataclass(frozen=True, slots=True)
+class InflowRecord:
+    """The inflow years of the files, and where the dates of a run lie in them.
+
+    ``table`` (years, 53, Z) MWh a day; ``step`` (T,) years after that of the first reported date; ``week`` (T,) from 0.
+    """
+
+    years: tuple[int, ...]
+    table: Floats
+    step: kernel.Ints
+    week: kernel.Ints
+
+    def starting(self, first_year: int) -> Floats:
+        """(T, Z) inflow of the dates when the year of the first reported date takes `first_year` of the record."""
+        position = (self.years.index(first_year) + self.step) % len(self.years)
+        return np.ascontiguousarray(self.table[position, self.week])
+
+
+def inflow_record(inputs: ZoneInputs, warm_up_days: int = 0) -> InflowRecord:
+    """The record for the dates of the inputs.
 
     Dates take the ISO week of their ISO year: with a start on 2016-01-01, which lies in week 53 of 2015, the first
-    three days take week 53 of the year before `first_year`.
+    three days take week 53 of the year before the scenario's.
     """
     dates = pd.DatetimeIndex(inputs.dates)
     iso = dates.isocalendar()
-    years = sorted(inputs.inflow_years_mwh)
-    table = np.stack([inputs.inflow_years_mwh[year] for year in years])
-    step = iso["year"].to_numpy(dtype=np.int64) - int(dates[warm_up_days].year)
-    position = (years.index(first_year) + step) % len(years)
-    return np.ascontiguousarray(table[position, iso["week"].to_numpy(dtype=np.int64) - 1])
+    years = tuple(sorted(inputs.inflow_years_mwh))
+    return InflowRecord(
+        years,
+        np.stack([inputs.inflow_years_mwh[year] for year in years]),
+        iso["year"].to_numpy(dtype=np.int64) - int(dates[warm_up_days].year),
+        iso["week"].to_numpy(dtype=np.int64) - 1,
+    )
 
 
 def run_ensemble(
@@ -120,7 +140,9 @@ def run_ensemble(
     unmet = np.empty_like(levels)
     total = np.empty((len(scenarios), zones, kernel.COLUMNS))
     starts = range(0, len(scenarios), _SCENARIOS_PER_TASK)
-    tasks = (_task(network, inputs, settings, scenarios[i : i + _SCENARIOS_PER_TASK], warm_up_days) for i in starts)
+    record = inflow_record(inputs, warm_up_days)
+    blocks = (scenarios[i : i + _SCENARIOS_PER_TASK] for i in starts)
+    tasks = (_task(network, inputs, record, settings, block, warm_up_days) for block in blocks)
     for position, (block_levels, block_unmet, block_total) in map_tasks(_run, tasks, threads, scheduler):
         block = slice(starts[position], starts[position] + len(block_total))
         levels[block], unmet[block], total[block] = block_levels, block_unmet, block_total
@@ -129,10 +151,15 @@ def run_ensemble(
 
 
 def _task(
-    network: Network, inputs: ZoneInputs, settings: Settings, scenarios: Sequence[Scenario], warm_up_days: int
+    network: Network,
+    inputs: ZoneInputs,
+    record: InflowRecord,
+    settings: Settings,
+    scenarios: Sequence[Scenario],
+    warm_up_days: int,
 ) -> _Task:
     own = settings.factors
-    years = {scenario.inflow_year: inflow_of(inputs, scenario.inflow_year, warm_up_days) for scenario in scenarios}
+    years = {year: record.starting(year) for year in {scenario.inflow_year for scenario in scenarios}}
     return _Task(
         settings.switches.flags,
         kernel.pack(network),

@@ -337,11 +337,6 @@ def compile_kernel() -> None:
     logger.info("kernel ready seconds=%.2f", time.perf_counter() - began)
 
 
-def compile_in_background() -> None:
-    """Start compiling without waiting; until it is done `best_kernel` is the uncompiled source."""
-    threading.Thread(target=compile_kernel, name="compile-zones-kernel", daemon=True).start()
-
-
 def best_kernel() -> Callable[..., int]:
     """The compiled kernel when it is ready, else the same source uncompiled: both give the same bits."""
     kernel: Any = simulate

@@ -14,7 +14,7 @@ from energy_sim.zones.ensemble import (
     Ensemble,
     Scenario,
     all_scenarios,
-    inflow_of,
+    inflow_record,
     quantile_table,
     run_ensemble,
     totals_table,
@@ -61,13 +61,13 @@ def test_the_scenario_of_the_own_years_is_the_deterministic_run(shipped):
 
 
 def test_the_own_year_takes_the_inflow_of_the_dates(shipped):
-    assert np.array_equal(inflow_of(shipped, 2016), shipped.inflow_mwh)
-    assert not np.array_equal(inflow_of(shipped, 2015), shipped.inflow_mwh)
+    assert np.array_equal(inflow_record(shipped).starting(2016), shipped.inflow_mwh)
+    assert not np.array_equal(inflow_record(shipped).starting(2015), shipped.inflow_mwh)
 
 
 def test_years_follow_each_other_and_wrap_around():
     _, inputs = made("2019-01-07", 366 * 3, {1995: 1.0, 1996: 2.0, 1998: 3.0})
-    inflow = inflow_of(inputs, 1998)[:, 0]
+    inflow = inflow_record(inputs).starting(1998)[:, 0]
     by_date = dict(zip(inputs.dates.astype(str), inflow, strict=True))
     assert by_date["2019-01-07"] == 3.0  # 2019 takes 1998
     assert by_date["2019-12-29"] == 3.0
@@ -79,8 +79,8 @@ def test_years_follow_each_other_and_wrap_around():
 
 def test_the_first_year_is_that_of_the_first_reported_date():
     _, inputs = made("2015-12-30", 10, {2000: 1.0, 2001: 2.0, 2002: 3.0})
-    assert inflow_of(inputs, 2001)[:, 0].tolist() == [5002.0] * 5 + [1003.0] * 5  # 2015 takes 2001
-    assert inflow_of(inputs, 2001, warm_up_days=2)[:, 0].tolist() == [5001.0] * 5 + [1002.0] * 5  # 2016 takes 2001
+    assert inflow_record(inputs).starting(2001)[:, 0].tolist() == [5002.0] * 5 + [1003.0] * 5  # 2015 takes 2001
+    assert inflow_record(inputs, warm_up_days=2).starting(2001)[:, 0].tolist() == [5001.0] * 5 + [1002.0] * 5  # 2016 takes 2001
 
 
 def test_threads_do_not_change_a_bit(shipped):
