@@ -102,6 +102,15 @@
     if (event.detail > 0 && !d.tab) button.blur(); // a mouse click leaves the keys free for playback
   });
 
+  // the link to the page that is open would take the session out of the address; from playback it opens a session
+  document.addEventListener('click', event => {
+    const open = event.target.closest('.kf-nav-link[aria-current="page"]'), zones = kf.zonesPage && kf.zonesPage();
+    if (!open || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (document.querySelector('.kf-zones-grid') && zones && !zones.command.includes(' run ')) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }, true);
+
   // --- sliders: native inputs inside the places the layout left for them ---
   kf.upgradeRanges = function (format) {
     document.querySelectorAll('.kf-range:not([data-ready])').forEach(place => {

@@ -356,7 +356,7 @@
   }
   function appendTo(graph, traces, x, yOf, window_, layout) {
     const all = traces.map((trace, c) => ({ x: [...graph.data[trace].x, ...x].slice(-window_), y: [...graph.data[trace].y, ...yOf(c)].slice(-window_) }));
-    const days = all[0].x, span = days.length > 1 ? { 'xaxis.range': [days[0], days[days.length - 1]] } : {};
+    const days = all[0].x, span = days.length > 1 ? { 'xaxis.range': [days[0], days[days.length - 1]], 'xaxis.dtick': days.length < 8 ? DAY_MS : null, 'xaxis.tickformat': days.length < 8 ? '%-d %b' : null } : {};
     window.Plotly.update(graph, { x: all.map(a => a.x), y: all.map(a => a.y) }, Object.assign(span, layout), traces);
   }
   /** The zone names at the line ends, moved to the new levels, as a change of layout. */
@@ -393,6 +393,7 @@
     const before = page.last, m = message;
     if (m.t === undefined || (before && m.v < before.v)) return none;
     page.last = m;
+    page.drawn = Date.now();
     page.first = Date.parse(m.d) - m.t * DAY_MS; // another one after "Begin again"
     if (m.cmd) page.command = m.cmd;
     const changed = m.ev && JSON.stringify(m.ev) !== JSON.stringify(page.events);
@@ -414,6 +415,20 @@
     kf.acknowledge(answer.n);
     if (answer.err) kf.toast(answer.err);
   }
+
+  /** A request that died with the server leaves the interval disabled; it is let go when the server answers again. */
+  async function watchServer() {
+    if (!page || !page.box.isConnected || Date.now() - page.drawn < 3500) return;
+    try {
+      await fetch('/health', { cache: 'no-store' });
+      window.dash_clientside.set_props('tick', { disabled: false });
+      page.lost = false;
+    } catch (_) {
+      if (!page.lost) kf.toast('The server does not answer; the page goes on by itself when it does.');
+      page.lost = true;
+    }
+  }
+  setInterval(watchServer, 4000);
 
   /** The server drew the charts anew, up to the tick `charted.t`. */
   function chartsArrived(charted, window_) {

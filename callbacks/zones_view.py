@@ -64,7 +64,7 @@ def open_link(services: Services, session: str, key: str, run: str, start: str) 
     """(session id, control key) of a link, creating a session where it names none; or what is the matter."""
     try:
         if session:
-            services.sessions.record(session)
+            services.sessions.live(session)  # also refuses a playback whose run is gone
             return session, key
         rate = services.config.zones.days_per_second
         if run:
@@ -173,9 +173,7 @@ def obey(
         elif name == "end":
             sessions.control(session, link["key"], "scrub", live.last_tick)
         elif name == "speed":
-            if value not in range(len(SPEEDS)):
-                raise DataError(f"speed: {value!r} is no place on the slider; give 0 to {len(SPEEDS) - 1}")
-            sessions.control(session, link["key"], "speed", SPEEDS[int(value)])
+            sessions.control(session, link["key"], "speed", speed_at(value))
         elif name == "day":
             sessions.control(session, link["key"], "scrub", live.tick_of(date.fromisoformat(value)))
         elif name in CLOCK_CONTROLS or (name, value) not in sessions.frame(session).next_settings.items():
@@ -186,6 +184,17 @@ def obey(
         error = f"{name}: {value!r} cannot be used ({found})"
     message = message_since(services, session, {"t": seen.get("t", -1), "ep": seen.get("ep", -1)})
     return message, {"n": command.get("n"), "err": error}
+
+
+def speed_at(place: Any) -> float:
+    """The speed at a place of the slider, days a second.
+
+    Raises:
+        DataError: the slider has no such place.
+    """
+    if place not in range(len(SPEEDS)):
+        raise DataError(f"speed: {place!r} is no place on the slider; give 0 to {len(SPEEDS) - 1}")
+    return SPEEDS[int(place)]
 
 
 def charts(services: Services, session: str, window: int, show: list[str], theme: str) -> tuple[Any, Any, int]:
@@ -199,7 +208,17 @@ def charts(services: Services, session: str, window: int, show: list[str], theme
     flows = plot_energy_flows_summary(tables["daily_summary"], theme, marks)
     reference = median_of(live, period) if isinstance(live, LiveZones) else None
     levels = plot_reservoir_levels(tables["zone_metrics"], live.network, theme, reference, show, marks, LABEL_STEP_PCT)
-    return for_card(flows), for_card(levels), frame.tick
+    return few_days(for_card(flows), period), few_days(for_card(levels), period), frame.tick
+
+
+def few_days(figure: Any, period: Period) -> Any:
+    """The chart with a tick a day while it holds less than eight, where plotly would count hours and milliseconds."""
+    dates = period.dates.astype("datetime64[D]")
+    if len(dates) < 8:
+        figure.update_xaxes(dtick=86_400_000, tickformat="%-d %b")
+    if len(dates) == 1:
+        figure.update_xaxes(range=[str(dates[0] - 1), str(dates[0] + 1)])
+    return figure
 
 
 def last_days(period: Period, window: int) -> Period:

@@ -80,9 +80,7 @@ def _own_plants(tables: k.Tables, water: Floats, spare: Floats, z: int, switches
     return "own water above the minimum used up"
 
 
-def _route(
-    network: Network, route: Route, left: Floats, spare: Floats, metrics: Floats, switches: Switches
-) -> str:
+def _route(network: Network, route: Route, left: Floats, spare: Floats, metrics: Floats, switches: Switches) -> str:
     supplier, _, transit, link1, link2 = route
     ids = network.ids
     way = ids[supplier] if transit < 0 else f"{ids[supplier]} via {ids[transit]}"

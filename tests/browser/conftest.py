@@ -36,6 +36,4 @@ def page(request: pytest.FixtureRequest) -> Iterator[Page]:
     browser.js("localStorage.clear(); sessionStorage.clear()")
     browser.log()
     yield browser
-    complaints = browser.log()
-    expected = request.node.get_closest_marker("browser_complains")
-    assert expected is not None or complaints == []
+    assert browser.log() == []

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,9 @@ class Page:
         self.load("/health")  # a page of its own, so that nothing of the page before is mistaken for the new one
         self.load(path)
         self.wait("kraftflyt.zonesPage && kraftflyt.zonesPage() && kraftflyt.zonesPage().last", "the first day")
-        self.wait("[...document.querySelectorAll('.js-plotly-plot')].filter(g => g._fullLayout).length >= 2", "both charts")
+        self.wait(
+            "[...document.querySelectorAll('.js-plotly-plot')].filter(g => g._fullLayout).length >= 2", "both charts"
+        )
         return self
 
     def wait(self, condition: str, what: str = "", seconds: float = WAIT_S) -> Any:
@@ -215,15 +218,12 @@ class Page:
         """What the browser complained of since the last call."""
         return self.driver.get_log("browser")
 
-    def post(self, outputs: str, inputs: list[Any], state: list[Any], changed: list[str]) -> tuple[int, str]:
-        return post_callback(self.server.url, outputs, inputs, state, changed)
 
-
-def post_callback(
-    url: str, output: str, inputs: list[Any], state: list[Any], changed: list[str]
-) -> tuple[int, str]:
+def post_callback(url: str, output: str, inputs: list[Any], state: list[Any], changed: list[str]) -> tuple[int, str]:
     """Call a callback as a browser does, or as somebody who forges what a browser sends."""
-    outputs = [dict(zip(("id", "property"), part.rsplit(".", 1), strict=True)) for part in output.strip(".").split("...")]
+    outputs = [
+        dict(zip(("id", "property"), part.rsplit(".", 1), strict=True)) for part in output.strip(".").split("...")
+    ]
     body = {
         "output": output,
         "outputs": outputs if output.startswith("..") else outputs[0],
@@ -244,8 +244,6 @@ def message_of_day(
     config_file: Path, tick: int, events: tuple[Event, ...] = (), start: str = "", reservoir_factor: float = 1.0
 ) -> dict[str, Any]:
     """The tick's message as the core gives it, stepped from the first day without any server."""
-    from datetime import date
-
     config = load_config(config_file)
     first = date.fromisoformat(start) if start else None
     live = open_zones(config, default_parameters(config, first, reservoir_factor))

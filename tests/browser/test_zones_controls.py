@@ -144,3 +144,12 @@ def test_the_charts_hold_every_day_that_was_shown_with_the_numbers_of_the_core(p
     assert set(levels) == {"NO1", "NO2", "NO3", "NO4", "NO5"}
     for i, zone in enumerate(("NO1", "NO2", "NO3", "NO4", "NO5")):
         assert levels[zone] == pytest.approx([day["z"][i][8] for day in days], abs=0.006)
+
+
+def test_a_chart_of_a_day_or_two_counts_days_and_not_milliseconds(page):
+    page.open("/zones?start=2018-01-12")
+    ticks = "[...document.querySelectorAll('#zones-flows .xtick')].map(t => t.textContent)"
+    page.wait(f"{ticks}.length > 0 && {ticks}.every(t => !t.includes(':'))", "days below the first day")
+    for _ in range(2):
+        page.step()
+    page.wait(f"{ticks}.includes('14 Jan') && {ticks}.every(t => !t.includes(':'))", "days below three days")

@@ -71,9 +71,8 @@ def test_the_first_day_is_on_screen_as_the_core_has_it(page, server):
     day = message_of_day(server.config_file, 0)
     assert page.cards() == expected_cards(day)
     assert page.last()["z"] == day["z"]
-    assert page.js("return document.getElementById('zones-date').firstChild.textContent") == "Fri, 1 January 2016" or (
-        page.js("return document.getElementById('zones-date').firstChild.textContent") == "Fri 1 January 2016"
-    )
+    shown = page.js("return document.getElementById('zones-date').firstChild.textContent")
+    assert shown.replace(",", "") == "Fri 1 January 2016"
     assert note(page).startswith("day 1 of 2\u2009557")
 
 
@@ -129,7 +128,9 @@ def test_playing_moves_through_days_in_order_with_the_numbers_of_the_core_and_pa
     )
     page.click("[data-command=play]")
     page.wait("kraftflyt.zonesPage().last.t >= 8", "eight days")
-    assert page.js("return document.querySelector('[data-command=play]').getAttribute('aria-label')").startswith("Pause")
+    assert page.js("return document.querySelector('[data-command=play]').getAttribute('aria-label')").startswith(
+        "Pause"
+    )
     page.click("[data-command=play]")
     page.wait(PAUSED)
     last = page.last()

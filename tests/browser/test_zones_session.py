@@ -90,19 +90,16 @@ def control_output(page):
     return found[0]
 
 
-@pytest.mark.parametrize("key", ["", "x", None, 7])
-@pytest.mark.parametrize(("name", "value"), [("play", None), ("wind", False), ("reset", None), ("restart", {})])
-def test_forged_commands_are_refused_and_change_nothing(page, key, name, value):
+def test_a_forged_command_is_refused_and_the_page_shows_what_it_showed(page):
     page.open()
     page.step()
     link, before = page.link(), page.last()
-    value = {"start": "2018-01-12", "reservoir_factor": 1} if name == "restart" else value
     status, answer = post_callback(
         page.server.url,
         control_output(page),
-        [{"id": "command", "property": "data", "value": {"n": 1, "name": name, "value": value}}],
+        [{"id": "command", "property": "data", "value": {"n": 1, "name": "wind", "value": False}}],
         [
-            {"id": "session-link", "property": "data", "value": {"session": link["session"], "key": key}},
+            {"id": "session-link", "property": "data", "value": {"session": link["session"], "key": "forged"}},
             {"id": "seen", "property": "data", "value": {"t": 0, "v": 0, "ep": 0}},
         ],
         ["command.data"],
@@ -128,7 +125,9 @@ def test_a_reload_keeps_day_switches_theme_and_tab(page):
     assert page.cards() == cards
     assert page.link() == link
     assert page.last()["t"] == 40
-    assert page.js("return document.querySelector('[data-switch=import_phase1]').getAttribute('aria-checked')") == "false"
+    assert (
+        page.js("return document.querySelector('[data-switch=import_phase1]').getAttribute('aria-checked')") == "false"
+    )
     assert page.js("return document.documentElement.dataset.theme") == "light"
     assert page.js("return document.getElementById('tab-explain').getAttribute('aria-selected')") == "true"
     assert page.js("return document.querySelectorAll('.kf-scrub-mark').length") == 1

@@ -1,4 +1,4 @@
-"""The daily step in plain Python, written from the text of the design and not from the kernel: the kernel's yardstick."""
+"""The daily step in plain Python, written from the text of the design: the yardstick of the kernel."""
 
 from dataclasses import dataclass, field
 

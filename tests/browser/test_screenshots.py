@@ -1,0 +1,153 @@
+"""Every page in both themes, wide, presented and on a phone: nothing overflows or overlaps; pictures in shots/."""
+
+import json
+from datetime import date
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from energy_sim.config import load_config
+from energy_sim.session import Frame
+from energy_sim.zones.live import default_parameters, open_zones
+from energy_sim.zones.message import tick_message
+from tests.browser.dashboard import MARKS
+
+pytestmark = MARKS
+
+SHOTS = Path(__file__).parent / "shots"
+PAGES = {"overview": "/", "zones": "/zones?start=2018-01-12", "library": "/library", "unknown": "/nowhere"}
+
+
+def open_settled(page, path):
+    if path.startswith("/zones"):
+        page.open(path)
+    else:
+        page.load("/health")
+        page.load(path)
+        page.wait("document.querySelector('main h1')", "the page")
+    page.wait("document.fonts.status === 'loaded' && document.fonts.check('600 16px Inter')", "the font")
+    # two frames after the last change of layout, and no fade under way
+    page.js(
+        "window.settled = 0;"
+        "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => settled = 1, 400)))"
+    )
+    page.wait("window.settled === 1")
+
+
+def shoot(page, name):
+    SHOTS.mkdir(exist_ok=True)
+    assert page.driver.save_screenshot(str(SHOTS / f"{name}.png"))
+
+
+def assert_fits(page, width):
+    wide = page.js(
+        "return [document.documentElement.scrollWidth, [...document.querySelectorAll('main *')]"
+        ".filter(e => !e.closest('.kf-scroll, .kf-nav, .kf-code, svg, .kf-visually-hidden, .js-plotly-plot')"
+        "  && e.getBoundingClientRect().right > innerWidth + 1)"
+        ".slice(0, 5).map(e => e.tagName + '.' + e.className)]"
+    )
+    assert wide == [width, []]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("name", list(PAGES))
+def test_every_page_fits_a_desk_and_a_phone_in_both_themes(page, name, theme):
+    path = PAGES[name]
+    path += ("&" if "?" in path else "?") + f"theme={theme}"
+    for width, height in ((1440, 900), (360, 780)):
+        page.size(width, height)
+        open_settled(page, path)
+        assert page.js("return document.documentElement.dataset.theme") == theme
+        assert_fits(page, width)
+        shoot(page, f"{name}_{theme}_{width}")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_presentation_mode_shows_the_picture_on_one_screen(page, theme):
+    open_settled(page, f"/zones?start=2018-01-12&theme={theme}")
+    page.step()
+    page.press("p")
+    page.wait("document.querySelector('.kf-header').offsetParent === null")
+    bottom = "document.querySelector('.kf-net-svg').getBoundingClientRect().bottom"
+    page.wait(f"{bottom} <= innerHeight", "the whole network above the fold")
+    chart = "document.querySelector('#zones-flows').getBoundingClientRect().width"
+    drawn = "document.querySelector('#zones-flows .main-svg').getBoundingClientRect().width"
+    page.wait(f"{chart} > 560 && Math.abs({chart} - {drawn}) < 2", "the chart to fill its place")
+    assert_fits(page, 1440)
+    shoot(page, f"zones_{theme}_presented")
+
+
+def test_nothing_covers_the_controls_of_playback_and_no_two_of_them_touch(page):
+    for width in (1440, 1024, 360):
+        page.size(width, 900)
+        page.open("/zones?start=2018-01-12")
+        covered = page.js(
+            "return [...document.querySelectorAll('.kf-transport button, .kf-transport input, #zones-date')]"
+            ".filter(e => e.offsetParent).filter(e => { const b = e.getBoundingClientRect();"
+            " const at = document.elementFromPoint(b.left + b.width / 2, b.top + b.height / 2);"
+            " const own = e.id === 'zones-date' && at && at.contains(e) && at.closest('.kf-transport');"
+            " return !(at && (e.contains(at) || own)); })"
+            ".map(e => e.outerHTML.slice(0, 90))"
+        )
+        assert covered == [], width
+        boxes = page.js(
+            "return [...document.querySelectorAll('.kf-transport button, .kf-transport .kf-range, .kf-transport select,"
+            " #zones-scrub, #zones-date')].filter(e => e.offsetParent).map(e => e.getBoundingClientRect())"
+            ".map(b => [b.left, b.top, b.right, b.bottom])"
+        )
+        assert len(boxes) >= 8
+        clash = [(a, b) for a, b in combinations(boxes, 2) if overlap(a, b)]
+        assert clash == [], width
+
+
+def overlap(a, b):
+    return a[0] < b[2] - 0.5 and b[0] < a[2] - 0.5 and a[1] < b[3] - 0.5 and b[1] < a[3] - 0.5
+
+
+@pytest.mark.parametrize(("width", "fewest"), [(1440, 6), (360, 3)])
+def test_no_two_labels_overlap_on_any_day_of_a_year_in_either_drawing(page, server, width, fewest):
+    config = load_config(server.config_file)
+    live = open_zones(config, default_parameters(config, date(2018, 1, 1)))
+    state, settings, messages = live.start(), dict(live.defaults()), []
+    for tick in range(365):
+        if tick == 180:
+            settings = {**settings, "balance_levels": True}
+        state, day = live.step(state, tick, settings)
+        messages.append(tick_message(Frame("", tick, 364, False, False, 4.0, 0, 0, settings, settings, day), [], live))
+    page.size(width, 900)
+    page.open("/zones?start=2018-01-01")
+    found = page.js(
+        """
+        const style = document.createElement('style');
+        style.textContent = '* { transition: none !important; animation: none !important }';
+        document.head.append(style);
+        const page = kraftflyt.zonesPage(), out = { clashes: [], most: 0, days: 0, outside: 0 };
+        const picture = document.getElementById('zones-network').getBoundingClientRect();
+        for (const split of [false, true]) {
+          page.net.setSplit(split);
+          for (const message of JSON.parse(arguments[0])) {
+            page.net.update(kraftflyt.networkTick(page.fixed, message));
+            const labels = [...document.querySelectorAll('#zones-network .kf-pill:not(.kf-off) rect')]
+              .map(r => r.getBoundingClientRect()).filter(b => b.width > 0);
+            out.days++;
+            out.most = Math.max(out.most, labels.length);
+            for (let i = 0; i < labels.length; i++) {
+              const a = labels[i];
+              if (a.left < picture.left - 1 || a.right > picture.right + 1) out.outside++;
+              for (let j = i + 1; j < labels.length; j++) {
+                const b = labels[j];
+                if (a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
+                  out.clashes.push([message.d, split]);
+              }
+            }
+          }
+        }
+        style.remove();
+        return out;
+        """,
+        json.dumps(messages),
+    )
+    assert found["days"] == 730
+    assert found["most"] >= fewest
+    assert (found["clashes"], found["outside"]) == ([], 0)
