@@ -396,6 +396,7 @@
     page.drawn = Date.now();
     page.first = Date.parse(m.d) - m.t * DAY_MS; // another one after "Begin again"
     if (m.cmd) page.command = m.cmd;
+    if (before && before.ep !== m.ep && byId('start-date')) byId('start-date').value = dateOf(0);
     const changed = m.ev && JSON.stringify(m.ev) !== JSON.stringify(page.events);
     if (m.ev) page.events = m.ev;
     if (changed || !before) drawMarks();

@@ -37,7 +37,7 @@ def register(app: Dash) -> None:
     def delete(clicks: list[int | None]) -> Any:
         if not any(clicks):
             raise PreventUpdate
-        services().runs.delete(ctx.triggered_id["run"])
+        view.delete(services(), ctx.triggered_id["run"])
         return view.run_list(services())
 
     @app.callback(

@@ -7,6 +7,7 @@ from typing import Any
 from dash import html
 
 from callbacks.services import Services
+from energy_sim.errors import DataError
 from energy_sim.figures.theme import format_energy
 from energy_sim.figures.zones import for_card, plot_energy_flows_summary
 from layouts.components import flows_legend, graph, table
@@ -40,7 +41,18 @@ def run_list(services: Services) -> Any:
         unmet = run.summary.get("totals_mwh", {}).get("unmet", 0.0)
         days = f"{run.summary.get('first_day', '')} to {run.summary.get('last_day', '')}"
         rows.append((run.name, run.room, run.created[:16].replace("T", " "), days, format_energy(unmet)))
-    return runs_table(rows)
+    return runs_table(rows, services.config.runs.delete_from_page)
+
+
+def delete(services: Services, name: str) -> None:
+    """Delete a run.
+
+    Raises:
+        DataError: the configuration forbids it, or there is no such run.
+    """
+    if not services.config.runs.delete_from_page:
+        raise DataError("runs are not deleted from the page here; use `energy-sim runs delete` on the server")
+    services.runs.delete(name)
 
 
 def packed(services: Services, name: str) -> tuple[bytes, str]:

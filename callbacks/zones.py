@@ -5,10 +5,12 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, no_update
 from dash.exceptions import PreventUpdate
 
+from callbacks import zones_charts, zones_exports
 from callbacks import zones_view as view
 from callbacks.services import services
 from layouts import ids
 from layouts.components import message_page
+from layouts.zones import data_quality
 
 
 def page(session: str = "", key: str = "", run: str = "", start: str = "", theme: str = "", **_others: str) -> Any:
@@ -74,12 +76,21 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def charts(_refresh: Any, window: int, show: list[str], theme: str | None, link: dict[str, str]) -> Any:
-        flows, levels, last = view.charts(services(), link["session"], window, show, theme or "dark")
+        flows, levels, last = zones_charts.charts(services(), link["session"], window, show, theme or "dark")
         return flows, levels, {"t": last, "n": view.now_ms()}
+
+    @app.callback(
+        Output(ids.ZONES_QUALITY, "children"),
+        Input(ids.REFRESH, "data"),
+        State(ids.LINK, "data"),
+        prevent_initial_call=True,
+    )
+    def quality(_refresh: Any, link: dict[str, str]) -> Any:
+        return data_quality(view.quality_of(services(), link["session"]))
 
     @app.callback(Output(ids.ZONES_COMPARE_EVENT, "options"), Input(ids.REFRESH, "data"), State(ids.LINK, "data"))
     def changes_to_compare(_refresh: Any, link: dict[str, str]) -> Any:
-        return view.change_options(services(), link["session"])
+        return zones_charts.change_options(services(), link["session"])
 
     @app.callback(
         Output(ids.ZONES_COMPARE, "children"),
@@ -90,7 +101,7 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def compare(_n: int, seq: int | None, theme: str | None, link: dict[str, str]) -> Any:
-        return view.comparison(services(), link["session"], seq, theme or "dark")
+        return zones_charts.comparison(services(), link["session"], seq, theme or "dark")
 
     @app.callback(
         Output(ids.ZONES_EXPORT, "data"),
@@ -104,7 +115,7 @@ def register(app: Dash) -> None:
         running=[(Output(ids.ZONES_EXPORT_RUN, "disabled"), True, False)],
     )
     def export(_n: int, what: str, kind: str, theme: str | None, link: dict[str, str], seen: dict[str, int]) -> Any:
-        content, name = view.export(services(), link["session"], what, kind, theme or "dark", seen["t"])
+        content, name = zones_exports.export(services(), link["session"], what, kind, theme or "dark", seen["t"])
         return dcc.send_bytes(content, name)
 
     @app.callback(
@@ -115,4 +126,4 @@ def register(app: Dash) -> None:
         running=[(Output(ids.ZONES_SAVE, "disabled"), True, False)],
     )
     def save(_n: int, link: dict[str, str]) -> Any:
-        return view.saved(services(), link)
+        return zones_exports.saved(services(), link)

@@ -49,9 +49,10 @@ class ComputeConfig(_Section):
 
 
 class RunsConfig(_Section):
-    """Where finished runs are kept."""
+    """Where finished runs are kept, and whether the library may delete them."""
 
     folder: Annotated[str, Field(min_length=1)]
+    delete_from_page: bool
 
 
 class StoriesConfig(_Section):

@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _NAME = re.compile(r"[a-z]{1,20}_([0-9]{8}_[0-9]{6})_[0-9a-f]{6}")
 _TABLE = re.compile(r"[a-z0-9_]{1,60}")
 _STAGING = ".writing-"
 _MARK = "params.json"
+_ABANDONED_S = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
         raise DataError(f"{target}: is a file; give the name of a folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target.parent)
         staging = target.parent / f"{_STAGING}{target.name}-{secrets.token_hex(4)}"
         staging.mkdir()
     except OSError as error:
@@ -77,6 +80,14 @@ def whole_folder(target: Path) -> Iterator[Path]:
             ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed writers left behind a day ago or earlier."""
+    for path in folder.glob(f"{_STAGING}*"):
+        if time.time() - path.stat().st_mtime > _ABANDONED_S:
+            logger.warning("abandoned folder removed path=%s", path)
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _merge(source: Path, target: Path) -> None:

@@ -38,7 +38,7 @@ def library_page(runs: Any, names: list[str]) -> html.Main:
     )
 
 
-def runs_table(rows: list[tuple[str, str, str, str, str]]) -> Any:
+def runs_table(rows: list[tuple[str, str, str, str, str]], can_delete: bool) -> Any:
     """One row a run (name, room, made, days, unmet) with its actions; what to do when there is none."""
     if not rows:
         return [
@@ -48,7 +48,11 @@ def runs_table(rows: list[tuple[str, str, str, str, str]]) -> Any:
     head = html.Tr([html.Th(text, scope="col") for text in ("Run", "Room", "Made (UTC)", "Days", "Unmet", "")])
     body = [
         html.Tr(
-            [html.Td(dcc.Link(name, href=f"/zones?run={name}")), *(html.Td(c) for c in cells), html.Td(_actions(name))]
+            [
+                html.Td(dcc.Link(name, href=f"/zones?run={name}")),
+                *(html.Td(c) for c in cells),
+                html.Td(_actions(name, can_delete)),
+            ]
         )
         for name, *cells in rows
     ]
@@ -61,21 +65,13 @@ def runs_table(rows: list[tuple[str, str, str, str, str]]) -> Any:
     )
 
 
-def _actions(name: str) -> html.Div:
-    return html.Div(
-        [
-            html.Button(
-                "Export",
-                id={"type": "run-export", "run": name},
-                className="kf-button",
-                type="button",
-                title=f"Download {name} as zip",
-            ),
-            dcc.ConfirmDialogProvider(
-                html.Button("Delete", className="kf-button", type="button", title=f"Delete {name}"),
-                id={"type": "run-delete", "run": name},
-                message=f"Delete {name}? It cannot be brought back.",
-            ),
-        ],
-        className="kf-row",
+def _actions(name: str, can_delete: bool) -> html.Div:
+    export_id, delete_id = {"type": "run-export", "run": name}, {"type": "run-delete", "run": name}
+    look = {"className": "kf-button", "type": "button"}
+    delete = dcc.ConfirmDialogProvider(
+        html.Button("Delete", title=f"Delete {name}", **look),
+        id=delete_id,
+        message=f"Delete {name}? It cannot be brought back.",
     )
+    export = html.Button("Export", id=export_id, title=f"Download {name} as zip", **look)
+    return html.Div([export, delete] if can_delete else [export], className="kf-row")

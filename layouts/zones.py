@@ -21,6 +21,12 @@ OPTIONS = (
     ("balance_levels", "Balance levels", "In Imports 1 fuller reservoirs also supply emptier ones"),
 )
 FACTORS = (("consumption_factor", "Demand"), ("wind_factor", "Wind"), ("inflow_factor", "Inflow"))
+NAMES = {
+    **{n: text for n, text, _ in (*SWITCHES, *OPTIONS)},
+    "consumption_factor": "Demand",
+    "wind_factor": "Wind",
+    "inflow_factor": "Inflow",
+}
 WINDOWS = ((90, "90 days"), (365, "1 year"), (100_000, "All"))
 EXPORTS = (
     ("network", "Network of the day"),
@@ -35,6 +41,15 @@ EXPORTS = (
 
 
 @dataclass(frozen=True, slots=True)
+class DataQuality:
+    """Where the days come from, what they cover, and which values were filled."""
+
+    source: str
+    coverage: str
+    fills: tuple[Fill, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ZonesPage:
     """Everything the page shows when it opens."""
 
@@ -43,9 +58,7 @@ class ZonesPage:
     static: dict[str, Any]
     flows: Any
     reservoirs: Any
-    fills: tuple[Fill, ...]
-    coverage: str
-    source: str
+    quality: DataQuality
     start: str
     first_day: str
     last_day: str
@@ -206,7 +219,7 @@ def _tabs(page: ZonesPage) -> html.Section:
         ("explain", "Explain this day", html.Div(id="zones-explain")),
         ("table", "Zones of the day", html.Div(id="zones-table")),
         ("compare", "Compare", _compare()),
-        ("data", "Data quality", _data_quality(page)),
+        ("data", "Data quality", html.Div(data_quality(page.quality), id=ids.ZONES_QUALITY)),
         ("export", "Export", _export(page)),
     ]
     return html.Section(
@@ -259,12 +272,13 @@ def _compare() -> list[Any]:
     ]
 
 
-def _data_quality(page: ZonesPage) -> list[Any]:
-    said = html.P(f"{page.source}: {page.coverage}.")
-    if not page.fills:
+def data_quality(quality: DataQuality) -> list[Any]:
+    """What the data-quality panel says."""
+    said = html.P(f"{quality.source}: {quality.coverage}.")
+    if not quality.fills:
         return [said, html.P("Nothing had to be filled: every value shown stands in a file.", className="kf-empty")]
-    total = sum(fill.count for fill in page.fills)
-    rows = [[f.file, f.zone, f.quantity, f.rule, str(f.count), f.first, f.last] for f in page.fills]
+    total = sum(fill.count for fill in quality.fills)
+    rows = [[f.file, f.zone, f.quantity, f.rule, str(f.count), f.first, f.last] for f in quality.fills]
     columns = ["File", "Zone", "Quantity", "Filled by", "Values", "First", "Last"]
     return [
         said,

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -275,3 +276,15 @@ def test_export_to_a_place_that_cannot_be_written_is_refused(store, tmp_path):
 def test_a_store_without_a_folder_is_empty(tmp_path):
     assert RunStore(tmp_path / "absent").list() == []
     assert not (tmp_path / "absent").exists()
+
+
+def test_what_a_killed_writer_left_a_day_ago_is_removed_and_newer_staging_is_kept(tmp_path):
+    old, new = tmp_path / ".writing-a-00", tmp_path / ".writing-b-00"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "half.csv").write_text("x", encoding="utf-8")
+    long_ago = time.time() - 2 * 86400
+    os.utime(old, (long_ago, long_ago))
+    with whole_folder(tmp_path / "run") as staging:
+        (staging / "params.json").write_text("{}", encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".writing-b-00", "run"]

@@ -215,3 +215,21 @@ def _join(parts: Sequence[Period]) -> Period:
         np.concatenate(traces),
         np.concatenate(ends),
     )
+
+
+def last_days(period: Period, window: int) -> Period:
+    """The last `window` days of a period."""
+    first = max(0, len(period.dates) - window)
+    if first == 0:
+        return period
+    rows = int(period.trace_end[first - 1])
+    trace = period.trace[rows:].copy()
+    trace[:, kernel.DAY] -= first
+    return Period(
+        period.network,
+        period.dates[first:],
+        period.opening_of(first),
+        period.series[first:],
+        trace,
+        period.trace_end[first:] - rows,
+    )

@@ -1,6 +1,7 @@
 """The eleven invariants of the daily step, on random networks and on the real data."""
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def check_invariants(network: Network, period: Period, switches: Switches, inflo
         used: dict[str, float] = {}
         for record in period.transfers_of(t):
             path = [record.supplier, *([record.transit_zone] if record.transit_zone else []), record.importer]
-            assert [name for name, _ in record.links] == [f"{a}>{b}" for a, b in zip(path, path[1:], strict=False)]
+            assert [name for name, _ in record.links] == [f"{a}>{b}" for a, b in pairwise(path)]
             assert len(record.links) == record.hops
             assert record.hops == 1 or switches.two_hop
             assert len(set(path)) == len(path)
