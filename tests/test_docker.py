@@ -55,7 +55,8 @@ def test_what_the_dashboard_needs_is_copied_and_not_ignored(recipe, root):
 
 
 def test_what_the_app_imports_is_copied(recipe, root):
-    text = (root / "app.py").read_text(encoding="utf-8")
+    files = [root / "app.py", *(root / "callbacks").glob("*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     own = {name for name in re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE) if (root / name).is_dir()}
     assert {"callbacks", "energy_sim", "layouts"} <= own
     assert own <= set(copied(recipe))

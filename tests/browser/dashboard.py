@@ -30,7 +30,7 @@ from energy_sim.zones.live import default_parameters, open_zones
 from energy_sim.zones.message import tick_message
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT_S = 20.0
+WAIT_S = 45.0
 MARKS = [
     pytest.mark.browser,
     pytest.mark.slow,

@@ -126,7 +126,7 @@ def test_stacked_areas_add_up_to_the_demand_line_in_gwh(theme):
     stacked = [t for t in figure.data if t.stackgroup]
     assert [t.name for t in stacked] == [
         "Wind used",
-        "Imports 1 (forced export)",
+        "Imports 1",
         "Local hydro",
         "Imports 2",
         "Unmet",
