@@ -36,7 +36,7 @@
   function open(fixed, link, tick) {
     const box = byId('zones-network');
     if (page && page.box === box) return;
-    page = { box, fixed, first: Date.parse(fixed.first), command: fixed.command, session: link.session, key: link.key, last: null, rows: [], charted: tick, window: fixed.window, awaiting: false, events: [], sort: [4, -1], tab: '', spoken: 0 };
+    page = { box, fixed, first: Date.parse(fixed.first), command: fixed.command, session: link.session, key: link.key, last: null, rows: [], charted: tick, window: fixed.window, awaiting: false, events: fixed.events || [], evn: null, sort: [4, -1], tab: '', spoken: 0 };
     page.net = kf.network.mount(box, fixed.geometry, { compact: fixed.compact });
     buildCards(); buildScrub(); buildStart(); buildStories();
     kf.upgradeRanges(formatRange);
@@ -192,6 +192,7 @@
     if (page.tab === 'transfers') drawTransfers();
     if (page.tab === 'explain') drawExplain();
     if (page.tab === 'table') drawZones();
+    if (page.tab === 'days') drawDays();
     if (page.tab === 'export') drawCommand();
   }
   function fillTable(place, heads, rows, caption, sort) {
@@ -248,6 +249,15 @@
     const m = page.last, heads = [['Zone'], ['Demand, MWh', 1], ['Wind used', 1], ['Own hydro', 1], ['Imported', 1], ['Unmet', 1], ['Exported', 1], ['Spill', 1], ['Inflow', 1], ['Level, %', 1], ['State']];
     const rows = m.z.map((z, i) => [page.fixed.zones[i], ...z.slice(0, 9), z[9] ? 'below minimum' : z[10] ? 'forced exporter' : '']);
     fillTable(byId('zones-table'), heads, rows, `Zones on ${longDate(m.d)}, MWh`);
+  }
+  const DAYS_SHOWN = 60;
+  function drawDays() {
+    const flows = document.querySelector('#zones-flows .js-plotly-plot'), levels = document.querySelector('#zones-reservoirs .js-plotly-plot');
+    if (!flows || !flows.data || !levels || !levels.data) return;
+    const traces = page.fixed.zones.map(zone => levels.data.find(t => t.name === zone)), x = flows.data[0].x, rows = [];
+    for (let i = x.length - 1; i >= 0 && rows.length < DAYS_SHOWN; i--) rows.push([x[i], ...flows.data.slice(0, 6).map(t => t.y[i]), ...traces.map(t => t.y[i])]);
+    const heads = [['Day'], ...['Wind used', 'Imports 1', 'Local hydro', 'Imports 2', 'Unmet', 'Demand'].map(n => [n + ', GWh', 1]), ...page.fixed.zones.map(z => [z + ', %', 1])];
+    fillTable(byId('zones-days'), heads, rows, `The last ${rows.length} of the days in the charts, newest first; all of them as CSV in Export`);
   }
   function drawExplain() {
     const m = page.last, place = byId('zones-explain'), parts = [];
@@ -377,10 +387,12 @@
     return moved;
   }
 
+  /** Says the day at most every 5 s; the last one said late rather than never. */
   function speak(m) {
-    const now = Date.now();
-    if (now - page.spoken < 5000 && m.p) return;
-    page.spoken = now;
+    const wait = page.spoken + 5000 - Date.now();
+    clearTimeout(page.speaking);
+    if (wait > 0) { page.speaking = setTimeout(() => { if (page && page.last) speak(page.last); }, wait); return; }
+    page.spoken = Date.now();
     const box = byId('live-summary');
     if (box) box.textContent = `${longDate(m.d)}: demand ${amount(m.tot[0])}, unmet ${amount(m.tot[7])}`;
   }
@@ -397,9 +409,9 @@
     page.first = Date.parse(m.d) - m.t * DAY_MS; // another one after "Begin again"
     if (m.cmd) page.command = m.cmd;
     if (before && before.ep !== m.ep && byId('start-date')) byId('start-date').value = dateOf(0);
-    const changed = m.ev && JSON.stringify(m.ev) !== JSON.stringify(page.events);
-    if (m.ev) page.events = m.ev;
-    if (changed || !before) drawMarks();
+    const changed = before && m.evn !== undefined && m.evn !== page.evn;
+    if (m.evn !== undefined) page.evn = m.evn;
+    if (!before) drawMarks();
     drawSettings(m); drawTransport(m); drawCards(m); drawTab(); speak(m);
     page.net.update(kf.networkTick(fixed, m));
     byId('zones-picture-title').textContent = `Energy exchange on ${longDate(m.d)}`;
@@ -437,6 +449,8 @@
     page.window = window_;
     page.charted = charted.t;
     page.awaiting = false;
+    page.events = charted.ev;
+    if (page.last) { drawMarks(); drawTab(); }
     if (page.last && page.last.t !== charted.t && !extendCharts()) askForCharts();
   }
   function askForCharts() {
@@ -457,7 +471,7 @@
     const show = () => {
       const t = Math.floor(position());
       if (t === n) { state.playing = false; state.at = n; }
-      draw(Object.assign({}, messages[t], { t, n, p: state.playing ? 1 : 0, r: state.rate, e: t === n ? 1 : 0, v: state.v, ep: 0, s: [], ev: fixed.events }), fixed, { session: '', key: 'replay' });
+      draw(Object.assign({}, messages[t], { t, n, p: state.playing ? 1 : 0, r: state.rate, e: t === n ? 1 : 0, v: state.v, ep: 0, s: [] }), fixed, { session: '', key: 'replay' });
     };
     kf.setQuery = () => {};
     kf.send = (name, value) => {

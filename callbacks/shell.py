@@ -14,6 +14,7 @@ from layouts.shell import page_not_found, shell
 
 logger = logging.getLogger("energy_sim.callbacks")
 
+MAX_REQUEST_BYTES = 1_000_000
 PAGES = (("Overview", "/", overview.page), ("Zones", "/zones", zones.page), ("Library", "/library", library.page))
 
 
@@ -40,6 +41,7 @@ def create_app(services: Services) -> Dash:
         on_error=show_error,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
+    app.server.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     attach(app.server, services)
     for name, path, page in PAGES:
         dash.register_page(f"kraftflyt.{name.lower()}", path=path, title=f"{name} · Kraftflyt", layout=page)

@@ -13,9 +13,10 @@ from layouts.components import message_page
 from layouts.zones import data_quality
 
 
-def page(session: str = "", key: str = "", run: str = "", start: str = "", theme: str = "", **_others: str) -> Any:
+def page(session: str = "", key: str = "", run: str = "", start: str = "", theme: str = "", **_others: Any) -> Any:
     """The page of a link: an existing session, a finished run, or a new session."""
-    opened = view.open_link(services(), session, key, run, start)
+    asked = [value if isinstance(value, str) else value[-1] for value in (session, key, run, start)]  # ?run=a&run=b
+    opened = view.open_link(services(), *asked)
     if isinstance(opened, str):
         return message_page("This link cannot be opened", opened, "Start a new session", "/zones")
     return view.page_of(services(), *opened, theme="light" if theme == "light" else "dark")
@@ -76,8 +77,7 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def charts(_refresh: Any, window: int, show: list[str], theme: str | None, link: dict[str, str]) -> Any:
-        flows, levels, last = zones_charts.charts(services(), link["session"], window, show, theme or "dark")
-        return flows, levels, {"t": last, "n": view.now_ms()}
+        return zones_charts.charts(services(), link["session"], window, show, theme or "dark")
 
     @app.callback(
         Output(ids.ZONES_QUALITY, "children"),

@@ -1,5 +1,6 @@
 """The charts of the zones page, and the comparison with and without a change."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from energy_sim.figures.theme import format_energy
 from energy_sim.figures.zones import for_card, plot_energy_flows_summary, plot_reservoir_levels
 from energy_sim.zones import kernel as k
 from energy_sim.zones.live import LiveZones
+from energy_sim.zones.message import event_marks
 from energy_sim.zones.pipeline import tables_of
 from energy_sim.zones.playback import RecordedZones
 from energy_sim.zones.simulator import Period, last_days
@@ -31,8 +33,10 @@ _COMPARED = (
 )
 
 
-def charts(services: Services, session: str, window: int, show: list[str], theme: str) -> tuple[Any, Any, int]:
-    """The two charts over the last `window` days, and the tick they end at."""
+def charts(
+    services: Services, session: str, window: int, show: list[str], theme: str
+) -> tuple[Any, Any, dict[str, Any]]:
+    """The two charts over the last `window` days, the tick they end at, and the marks of all changes."""
     frame = services.sessions.frame(session)
     live, events = services.sessions.live(session), services.sessions.events(session)
     period = last_days(live.history(events, frame.tick), window)
@@ -40,9 +44,17 @@ def charts(services: Services, session: str, window: int, show: list[str], theme
     first = frame.tick + 1 - len(period.dates)
     marks = [(str(live.date_of(e.tick)), describe_event(e)) for e in events if first <= e.tick <= live.last_tick]
     flows = plot_energy_flows_summary(tables["daily_summary"], theme, marks)
-    reference = median_of(live, period) if isinstance(live, LiveZones) else None
+    reference = reference_of(live, period) if isinstance(live, LiveZones) else None
     levels = plot_reservoir_levels(tables["zone_metrics"], live.network, theme, reference, show, marks, LABEL_STEP_PCT)
-    return few_days(for_card(flows), period), few_days(for_card(levels), period), frame.tick
+    return (
+        few_days(for_card(flows), period),
+        few_days(for_card(levels), period),
+        {
+            "t": frame.tick,
+            "n": int(1000 * time.time()),
+            "ev": event_marks(events, live),
+        },
+    )
 
 
 def few_days(figure: Any, period: Period) -> Any:
@@ -55,17 +67,18 @@ def few_days(figure: Any, period: Period) -> Any:
     return figure
 
 
-def median_of(live: LiveZones, period: Period) -> pd.DataFrame:
-    """The recorded median storage of the period, percent, as `plot_reservoir_levels` takes it."""
+def reference_of(live: LiveZones, period: Period) -> pd.DataFrame:
+    """Recorded and median storage of the period, percent, as `plot_reservoir_levels` takes it."""
     begin = int(np.searchsorted(live.inputs.dates, period.dates[0]))
-    median = live.inputs.median_level_mwh[begin : begin + len(period.dates)]
+    days = slice(begin, begin + len(period.dates))
     capacity = np.array([zone.hydro_max_mwh for zone in live.network.zones])
     dates = np.datetime_as_string(period.dates.astype("datetime64[D]"))
     return pd.DataFrame(
         {
             "date": np.repeat(dates, len(capacity)),
             "zone": np.tile(np.array(live.network.ids, dtype=object), len(dates)),
-            "median_pct": (100 * median / capacity).ravel(),
+            "recorded_pct": (100 * live.inputs.reference_level_mwh[days] / capacity).ravel(),
+            "median_pct": (100 * live.inputs.median_level_mwh[days] / capacity).ravel(),
         }
     )
 

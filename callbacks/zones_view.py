@@ -3,14 +3,14 @@
 import hmac
 import json
 import shlex
-import time
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
 from callbacks.services import CANVAS_PX, COMPACT_CANVAS_PX, Services
 from callbacks.zones_charts import charts
-from energy_sim.clock import CLOCK_CONTROLS
+from energy_sim.clock import CLOCK_CONTROLS, Event
 from energy_sim.config import Config
 from energy_sim.errors import ConfigError, DataError
 from energy_sim.figures.network import NetworkGeometry
@@ -29,11 +29,6 @@ from layouts.zones import NAMES, WINDOWS, DataQuality, ZonesPage, zones_page
 
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 7.0, 15.0, 30.0, 60.0)
 Live = LiveZones | RecordedZones
-
-
-def now_ms() -> int:
-    """Milliseconds since the epoch, to tell two answers apart."""
-    return int(time.time() * 1000)
 
 
 def open_link(services: Services, session: str, key: str, run: str, start: str) -> tuple[str, str] | str:
@@ -67,8 +62,8 @@ def page_of(services: Services, session: str, key: str, theme: str) -> Any:
     return zones_page(
         ZonesPage(
             link={"session": session, "key": key if can_control else ""},
-            message={**tick_message(frame, [], live), "ev": event_marks(events, live)},
-            static=static_of(services, live, record.parameters, theme),
+            message={**tick_message(frame, [], live), "evn": last_event(events)},
+            static={**static_of(services, live, record.parameters, theme), "events": event_marks(events, live)},
             flows=flows,
             reservoirs=levels,
             quality=quality_of(services, session),
@@ -120,6 +115,11 @@ def chart_window(config: Config) -> int:
     return min((days for days, _ in WINDOWS), key=lambda days: abs(days - config.zones.chart_days))
 
 
+def last_event(events: Sequence[Event]) -> int:
+    """A number that differs when the events do: the page then asks for its charts and marks anew."""
+    return max((event.seq for event in events), default=0)
+
+
 def route_arrows(geometry: NetworkGeometry, network: Network) -> list[int]:
     """The arrow of the drawing that each route of the network uses; parallel links share one."""
     arrow_of = {(a.supplier, a.transit, a.importer): i for i, a in enumerate(geometry.arrows)}
@@ -135,7 +135,7 @@ def message_since(services: Services, session: str, seen: dict[str, Any]) -> dic
     live = services.sessions.live(session)
     message = tick_message(frame, frames[:-1], live)
     if frame.revision != seen.get("v"):
-        message["ev"] = event_marks(services.sessions.events(session), live)
+        message["evn"] = last_event(services.sessions.events(session))
     if frame.epoch != seen.get("ep"):
         message["cmd"] = command_line(services.sessions.record(session).parameters)
     return message

@@ -27,13 +27,14 @@ from energy_sim import clock, session_store
 from energy_sim.clock import CLOCK_CONTROLS, IDLE_PAUSE_S, Event, SessionRecord
 from energy_sim.database import transaction
 from energy_sim.errors import DataError
-from energy_sim.replay import CHECKPOINT_TICKS, Frame, LiveRoom, OpenRooms, Replay, Room, checked_value
+from energy_sim.replay import CHECKPOINT_TICKS, Frame, LiveRoom, OpenRooms, Replay, Room, checked_value, recorded_events
 from energy_sim.session_store import Checkpoint
 
 __all__ = ["Frame", "LiveRoom", "Room", "Sessions"]
 
 logger = logging.getLogger(__name__)
 
+MAX_EVENTS = 2000  # of one session since its reset
 SEEN_EVERY_S = 5.0
 SWEEP_EVERY_S = 3600.0
 BOOKKEEPING_WAIT_S = 0.25  # a frame does not wait longer than this to note that it was asked for
@@ -144,14 +145,26 @@ class Sessions:
             return session_store.read_session(connection, session_id)
 
     def events(self, session_id: str) -> tuple[Event, ...]:
-        """The events of the session as they act."""
+        """The events of the session as they act, with those its room recorded."""
         with transaction(self._engine) as connection:
-            session_store.read_session(connection, session_id)
-            return session_store.read_events(connection, session_id)
+            record = session_store.read_session(connection, session_id)
+            added = session_store.read_events(connection, session_id)
+        return clock.in_order((*recorded_events(self._live(record)), *added))
 
     def live(self, session_id: str) -> LiveRoom:
         """The opened room of the session."""
         return self._live(self.record(session_id))
+
+    def authorised(self, session_id: str, key: str | None) -> SessionRecord:
+        """The record of a session whose control key is given.
+
+        Raises:
+            DataError: there is no such session, or the key is not its own.
+        """
+        record = self.record(session_id)
+        if not hmac.compare_digest(str(key or "").encode(), record.control_key.encode()):
+            raise DataError("this link only watches; open the link that carries the control key to change anything")
+        return record
 
     def control(self, session_id: str, key: str | None, name: str, value: Any = None) -> SessionRecord:
         """Play, pause, step, back, speed(value), scrub(value), reset, or set a control of the room.
@@ -161,7 +174,7 @@ class Sessions:
         Raises:
             DataError: the key is not the session's, or the control or its value does not exist.
         """
-        record = self._authorised(session_id, key)
+        record = self.authorised(session_id, key)
         while True:
             live = self._live(record)
             checked = value if name in CLOCK_CONTROLS else checked_value(live, record.room, name, value)
@@ -178,7 +191,7 @@ class Sessions:
             DataError, ConfigError: the key is not the session's, or the room does not open with the parameters.
         """
         wanted = session_store.plain(parameters)
-        live = self._live(replace(self._authorised(session_id, key), parameters=wanted))
+        live = self._live(replace(self.authorised(session_id, key), parameters=wanted))
         with transaction(self._engine, write=True) as connection:
             current = session_store.read_session(connection, session_id, lock=True)
             return self._changed(connection, current, live, "reset", None, wanted)
@@ -195,12 +208,6 @@ class Sessions:
     def in_memory(self) -> int:
         """How many sessions this process holds states of."""
         return len(self._held)
-
-    def _authorised(self, session_id: str, key: str | None) -> SessionRecord:
-        record = self.record(session_id)
-        if not hmac.compare_digest(str(key or "").encode(), record.control_key.encode()):
-            raise DataError("this link only watches; open the link that carries the control key to change anything")
-        return record
 
     def _changed(
         self,
@@ -220,6 +227,10 @@ class Sessions:
             tick = clock.current_tick(record, now, live.last_tick, self._idle_pause_s)
             if tick >= live.last_tick:
                 raise DataError(f"{old.room}.{name}: tick {tick} is the last one, nothing follows; scrub back or reset")
+            if session_store.count_events(connection, old.id) >= MAX_EVENTS:
+                raise DataError(
+                    f"{old.room}.{name}: {MAX_EVENTS} changes are the most there are; reset the session"
+                )
             session_store.insert_event(connection, old.id, Event(record.next_seq, tick + 1, name, value))
             new = replace(record, next_seq=record.next_seq + 1)
         if new is old:

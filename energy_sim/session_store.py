@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from energy_sim import clock
 from energy_sim.clock import Event, SessionRecord, in_order
@@ -94,6 +94,11 @@ def delete_sessions_unseen_since(connection: Connection, moment: float) -> int:
 def insert_event(connection: Connection, session_id: str, new: Event) -> None:
     """Add one event; its value is kept as JSON."""
     connection.execute(insert(events).values(session_id=session_id, **asdict(new) | {"value": as_json(new.value)}))
+
+
+def count_events(connection: Connection, session_id: str) -> int:
+    """How many events a session has."""
+    return connection.execute(select(func.count()).where(events.c.session_id == session_id)).scalar_one()
 
 
 def read_events(connection: Connection, session_id: str, from_seq: int = 0) -> tuple[Event, ...]:

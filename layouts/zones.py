@@ -27,6 +27,12 @@ NAMES = {
     "wind_factor": "Wind",
     "inflow_factor": "Inflow",
 }
+REFERENCES = (
+    ("recorded", "recorded"),
+    ("median", "median"),
+    ("target", "target"),
+    ("force_export", "force export"),
+)
 WINDOWS = ((90, "90 days"), (365, "1 year"), (100_000, "All"))
 EXPORTS = (
     ("network", "Network of the day"),
@@ -172,10 +178,7 @@ def _picture() -> html.Section:
 
 def _side(page: ZonesPage) -> html.Div:
     windows = [{"label": name, "value": days} for days, name in WINDOWS]
-    lines = [
-        {"label": " " + text, "value": name}
-        for name, text in (("median", "median"), ("target", "target"), ("force_export", "force export"))
-    ]
+    lines = [{"label": " " + text, "value": name} for name, text in REFERENCES]
     return html.Div(
         [
             html.Div(id="zones-cards", className="kf-figures"),
@@ -218,6 +221,7 @@ def _tabs(page: ZonesPage) -> html.Section:
         ("transfers", "Transfers", html.Div(id="zones-transfers")),
         ("explain", "Explain this day", html.Div(id="zones-explain")),
         ("table", "Zones of the day", html.Div(id="zones-table")),
+        ("days", "Days", html.Div(id="zones-days")),
         ("compare", "Compare", _compare()),
         ("data", "Data quality", html.Div(data_quality(page.quality), id=ids.ZONES_QUALITY)),
         ("export", "Export", _export(page)),

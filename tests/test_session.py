@@ -745,3 +745,15 @@ def test_a_database_damaged_while_in_use_gives_one_clear_line(process, wall, url
 def test_a_database_url_that_cannot_be_used_is_refused(url, said):
     with pytest.raises(ConfigError, match=rf"^database.url: .*{said}"):
         open_database(url)
+
+
+def test_a_session_takes_a_bounded_number_of_changes_until_it_is_reset(sessions, monkeypatch):
+    monkeypatch.setattr("energy_sim.session.MAX_EVENTS", 3)
+    record = sessions.create("toy", {"last_tick": 100})
+    for value in range(3):
+        sessions.control(record.id, record.control_key, "gain", value)
+    with pytest.raises(DataError, match="3 changes are the most there are; reset"):
+        sessions.control(record.id, record.control_key, "gain", 9)
+    sessions.control(record.id, record.control_key, "reset")
+    sessions.control(record.id, record.control_key, "gain", 9)
+    assert [event.value for event in sessions.events(record.id)] == [9]

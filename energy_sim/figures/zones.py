@@ -28,7 +28,8 @@ __all__ = [
 ]
 
 Mark = tuple[str, str]  # date, what was switched
-REFERENCE_LINES = ("median", "target", "force_export")
+REFERENCE_LINES = ("recorded", "median", "target", "force_export")
+_RECORDS = (("recorded", "5px,3px"), ("median", "1px,3px"))  # lines of the reference table and their dash
 
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,3px,2px,3px")
 _MARK_ROWS = 3
@@ -100,8 +101,8 @@ def plot_reservoir_levels(
         metrics: columns of ``zone_metrics.csv``; ``date``, ``zone`` and ``level_pct`` are read.
         network: the zones, for order, colours and limits.
         theme: dark or light.
-        reference: columns ``date``, ``zone``, ``median_pct``; needed to show the median.
-        show: which of "median", "target", "force_export" to draw as thin lines.
+        reference: columns ``date``, ``zone``, ``recorded_pct``, ``median_pct``; needed to show those two.
+        show: which of "recorded", "median", "target", "force_export" to draw as thin lines.
         marks: (date, text) of switch changes, drawn as dotted vertical lines.
         label_step_pct: least distance of two names at the line ends, more for low pictures.
 
@@ -114,16 +115,17 @@ def plot_reservoir_levels(
     _require(metrics, ["date", "zone", "level_pct"], "zone metrics")
     colors = THEMES[theme]
     figure = go.Figure(layout=_time_layout(colors, "Reservoir storage of each zone, % of full"))
-    if "median" in show and reference is not None:
-        _require(reference, ["date", "zone", "median_pct"], "reference")
+    drawn = [(name, dash) for name, dash in _RECORDS if name in show and reference is not None]
+    if drawn and reference is not None:
+        _require(reference, ["date", "zone", *(f"{name}_pct" for name, _ in drawn)], "reference")
     ends: list[tuple[float, str, str]] = []
     for zone, dash in zip(network.zones, cycle(_DASHES), strict=False):
         color = readable_on(zone.color, colors)
         rows = metrics[metrics["zone"] == zone.id]
-        if "median" in show and reference is not None:
-            median = reference[reference["zone"] == zone.id]
-            line = {"width": 1, "dash": "1px,3px", "color": color}
-            _reference_line(figure, median["date"], median["median_pct"], f"{zone.id} median", line)
+        for name, dots in drawn if reference is not None else ():
+            known = reference[reference["zone"] == zone.id]
+            line = {"width": 1, "dash": dots, "color": color}
+            _reference_line(figure, known["date"], known[f"{name}_pct"], f"{zone.id} {name}", line)
         levels = rows["level_pct"].to_numpy(float).tolist()
         figure.add_scatter(
             x=rows["date"],
@@ -155,7 +157,7 @@ def for_card(figure: go.Figure) -> go.Figure:
     figure.update_layout(title=None, paper_bgcolor=clear, plot_bgcolor=clear, font_size=12)
     figure.update_layout(margin={"l": 56, "t": 8, "b": 24})
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(nticks=5, tickangle=0)
+    figure.update_xaxes(nticks=4, tickangle=0)
     figure.update_yaxes(nticks=5)
     return figure
 
