@@ -16,7 +16,9 @@ def create_server() -> Flask:
     chosen = os.environ.get("KRAFTFLYT_CONFIG")
     config = load_config(Path(chosen) if chosen else None)
     logs = config.logging
-    set_up_logging(logs.level, config.path(logs.file) if logs.file else None, logs.max_mb, logs.backups)
+    file = os.environ.get("KRAFTFLYT_LOG_FILE") or logs.file
+    level = os.environ.get("KRAFTFLYT_LOG_LEVEL") or logs.level
+    set_up_logging(level, config.path(file) if file else None, logs.max_mb, logs.backups)
     server = create_app(open_services(config)).server
     warm_up(config)
     return server

@@ -265,6 +265,7 @@
     const text = unmet > 1e-6 ? `${amount(unmet)} of ${amount(m.tot[0])} demand stayed unmet.` : `All demand of ${longDate(m.d)} was met.`;
     parts.push(el('p', unmet > 1e-6 ? 'kf-warning' : '', (unmet > 1e-6 ? '▲ ' : '✓ ') + text + (page.rules ? ` Rules: ${page.rules}.` : '')));
     for (const [zone, mwh, ...reasons] of m.why) {
+      if (zone === '…') { parts.push(el('p', '', `… and ${mwh} more zone${mwh === 1 ? '' : 's'} with unmet demand`)); continue; }
       parts.push(el('h3', '', `${zone}: ${amount(mwh)} unmet`));
       const list = el('ul');
       reasons.forEach(reason => list.append(el('li', '', reason)));

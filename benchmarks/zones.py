@@ -35,7 +35,7 @@ def measure(size: Size) -> list[Row]:
     k.compile_kernel()
     config = load_config()
     network = norway()
-    inputs = load_inputs([config.path(config.zones.input)], network, config.zones.start, size.days)
+    inputs = load_inputs(config.paths(config.zones.input), network, config.zones.start, size.days)
     return [
         *live_day(config, size),
         *kernel_rows(network, inputs, size),

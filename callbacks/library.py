@@ -8,6 +8,7 @@ from dash.exceptions import PreventUpdate
 from callbacks import library_view as view
 from callbacks.services import services
 from layouts import ids
+from layouts.library import run_choices
 
 
 def page(**_query: str) -> Any:
@@ -31,6 +32,9 @@ def register(app: Dash) -> None:
 
     @app.callback(
         Output(ids.LIBRARY_LIST, "children"),
+        Output(ids.LIBRARY_FILE_RUN, "options"),
+        Output(ids.LIBRARY_LEFT, "options"),
+        Output(ids.LIBRARY_RIGHT, "options"),
         Input({"type": "run-delete", "run": ALL}, "submit_n_clicks"),
         prevent_initial_call=True,
     )
@@ -38,15 +42,30 @@ def register(app: Dash) -> None:
         if not any(clicks):
             raise PreventUpdate
         view.delete(services(), ctx.triggered_id["run"])
-        return view.run_list(services())
+        runs, names = view.run_list(services())
+        choices = run_choices(names)
+        return runs, choices, choices, choices
+
+    @app.callback(
+        Output(ids.LIBRARY_FILE, "data"),
+        Input(ids.LIBRARY_FILE_GET, "n_clicks"),
+        State(ids.LIBRARY_FILE_RUN, "value"),
+        State(ids.LIBRARY_FILE_WHAT, "value"),
+        State(ids.LIBRARY_FILE_KIND, "value"),
+        State(ids.THEME, "data"),
+        prevent_initial_call=True,
+        running=[(Output(ids.LIBRARY_FILE_GET, "disabled"), True, False)],
+    )
+    def export_file(_n: int, run: str | None, what: str, kind: str, theme: str | None) -> Any:
+        content, name = view.file_of_run(services(), run, what, kind, theme or "dark")
+        return dcc.send_bytes(content, name)
 
     @app.callback(
         Output(ids.LIBRARY_SIDE_BY_SIDE, "children"),
         Input(ids.LIBRARY_LEFT, "value"),
         Input(ids.LIBRARY_RIGHT, "value"),
         Input(ids.THEME, "data"),
-        State(ids.LIBRARY_SIDE_BY_SIDE, "id"),
         prevent_initial_call=True,
     )
-    def side_by_side(left: str | None, right: str | None, theme: str | None, _id: str) -> Any:
+    def side_by_side(left: str | None, right: str | None, theme: str | None) -> Any:
         return view.side_by_side(services(), left, right, theme or "dark")

@@ -7,9 +7,11 @@ from typing import Any
 from dash import html
 
 from callbacks.services import Services
+from callbacks.zones_exports import file_of
 from energy_sim.errors import DataError
 from energy_sim.figures.theme import format_energy
 from energy_sim.figures.zones import for_card, plot_energy_flows_summary
+from energy_sim.zones.playback import open_playback
 from layouts.components import flows_legend, graph, table
 from layouts.library import library_page, runs_table
 
@@ -30,18 +32,17 @@ _TOTALS = (
 
 def page_of(services: Services) -> Any:
     """The whole page."""
-    names = [run.name for run in services.runs.list()]
-    return library_page(run_list(services), names)
+    return library_page(*run_list(services))
 
 
-def run_list(services: Services) -> Any:
-    """All finished runs with what can be done with each."""
+def run_list(services: Services) -> tuple[Any, list[str]]:
+    """All finished runs with what can be done with each, and their names."""
     rows = []
     for run in services.runs.list():
         unmet = run.summary.get("totals_mwh", {}).get("unmet", 0.0)
         days = f"{run.summary.get('first_day', '')} to {run.summary.get('last_day', '')}"
         rows.append((run.name, run.room, run.created[:16].replace("T", " "), days, format_energy(unmet)))
-    return runs_table(rows, services.config.runs.delete_from_page)
+    return runs_table(rows, services.config.runs.delete_from_page), [name for name, *_ in rows]
 
 
 def delete(services: Services, name: str) -> None:
@@ -60,6 +61,19 @@ def packed(services: Services, name: str) -> tuple[bytes, str]:
     with tempfile.TemporaryDirectory() as folder:
         path = services.runs.export(name, Path(folder) / f"{name}.zip")
         return path.read_bytes(), path.name
+
+
+def file_of_run(services: Services, name: str | None, what: str, kind: str, theme: str) -> tuple[bytes, str]:
+    """A figure or table of a run as a file.
+
+    Raises:
+        DataError: no run was chosen, there is none of that name, or the figure or table has no such format.
+    """
+    if not name:
+        raise DataError("choose a run first")
+    played = open_playback(services.runs, name)
+    content = file_of(played.history((), played.last_tick), played.changes(()), what, kind, theme)
+    return content, f"{name}_{what}.{kind}"
 
 
 def side_by_side(services: Services, left: str | None, right: str | None, theme: str) -> Any:

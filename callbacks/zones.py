@@ -114,8 +114,9 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
         running=[(Output(ids.ZONES_EXPORT_RUN, "disabled"), True, False)],
     )
-    def export(_n: int, what: str, kind: str, theme: str | None, link: dict[str, str], seen: dict[str, int]) -> Any:
-        content, name = zones_exports.export(services(), link["session"], what, kind, theme or "dark", seen["t"])
+    def export(_n: int, what: str, kind: str, theme: str | None, link: dict[str, str], seen: Any) -> Any:
+        tick = (seen or {}).get("t")
+        content, name = zones_exports.export(services(), link["session"], what, kind, theme or "dark", tick)
         return dcc.send_bytes(content, name)
 
     @app.callback(

@@ -1,16 +1,22 @@
 """Files from the zones page: figures, tables, a replay, a saved run."""
 
 import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from dash import dcc
 
 from callbacks.services import Services
 from callbacks.zones_view import static_of
+from energy_sim.clock import Event, settings_at
 from energy_sim.errors import DataError
 from energy_sim.figures.export import export_figure
+from energy_sim.figures.run_files import write_run_figures
 from energy_sim.figures.zones import (
     plot_energy_exchange_curved,
     plot_energy_exchange_split_import_export,
@@ -18,62 +24,122 @@ from energy_sim.figures.zones import (
     plot_reservoir_levels,
 )
 from energy_sim.runs import new_name
+from energy_sim.session import Frame
 from energy_sim.zones import kernel as k
+from energy_sim.zones.live import LiveZones
 from energy_sim.zones.message import event_marks, tick_message
-from energy_sim.zones.pipeline import tables_of, write_run
-from energy_sim.zones.simulator import Period
+from energy_sim.zones.pipeline import RunLog, change_marks, tables_of, write_run
+from energy_sim.zones.playback import RecordedZones, day_frame
+from energy_sim.zones.simulator import Period, Settings, average_day
 from layouts.replay import replay_page
 
 ASSETS = Path(__file__).parents[1] / "assets"
+TURN_WAIT_S = 60.0
+_turns = threading.BoundedSemaphore(2)  # pictures and replays that this process makes at once
 
 
-def export(services: Services, session: str, what: str, kind: str, theme: str, tick: int) -> tuple[bytes, str]:
+def export(services: Services, session: str, what: str, kind: str, theme: str, tick: Any) -> tuple[bytes, str]:
     """A figure or table of the session as a file.
 
+    Args:
+        services: what the process works with.
+        session: the session's id.
+        what: one of `layouts.zones.EXPORTS`.
+        kind: png, svg, html or csv.
+        theme: dark or light.
+        tick: the last day in the file; a day that is not one the session has reached is taken as the current one.
+
     Raises:
-        DataError: a figure was asked as CSV, or a table as a picture.
+        DataError: a figure was asked as CSV, or a table as a picture; the server is busy.
     """
+    tick = reached(tick, services.sessions.frame(session).tick)
     live, events = services.sessions.live(session), services.sessions.events(session)
     period = live.history(events, tick)
-    tables = tables_of(period, live.changes(events))
     day = str(period.dates[-1])
-    if what in tables:
-        if kind != "csv":
-            raise DataError("a table is exported as CSV; choose CSV, or a figure")
-        return tables[what].to_csv(index=False).encode(), f"{what}_{day}.csv"
     if what == "replay":
         if kind != "html":
             raise DataError("a replay is exported as HTML; choose HTML")
-        return replay_of(services, session, theme, tick).encode(), f"replay_{day}.html"
+        with _turn():
+            return replay_of(services, session, theme, period, events).encode(), f"replay_{day}.html"
+    return file_of(period, live.changes(events), what, kind, theme), f"{what}_{day}.{kind}"
+
+
+def reached(tick: Any, current: int) -> int:
+    """A tick from the browser, if the session has reached it, else the current one: nobody sees the future."""
+    return tick if isinstance(tick, int) and 0 <= tick <= current else current
+
+
+def file_of(period: Period, changes: Mapping[int, Settings], what: str, kind: str, theme: str) -> bytes:
+    """A figure or table of some days.
+
+    Args:
+        period: the days.
+        changes: the settings by the day from which they held.
+        what: network, split (both of the last day), flows, reservoirs, or the name of a table.
+        kind: png, svg or html; csv for a table.
+        theme: dark or light.
+
+    Raises:
+        DataError: a figure was asked as CSV, or a table as a picture; there is none of the name; the server is busy.
+    """
+    tables, theme = tables_of(period, changes), checked_theme(theme)
+    if what in tables:
+        if kind != "csv":
+            raise DataError("a table is exported as CSV; choose CSV, or a figure")
+        return tables[what].to_csv(index=False).encode()
     if kind not in {"png", "svg", "html"}:  # from the browser, and part of a path below
         raise DataError("a figure is exported as PNG, SVG or HTML; choose one of them, or a table")
     drawn = {
         "network": lambda: _network_figure(plot_energy_exchange_curved, period, theme),
         "split": lambda: _network_figure(plot_energy_exchange_split_import_export, period, theme),
         "flows": lambda: plot_energy_flows_summary(tables["daily_summary"], theme),
-        "reservoirs": lambda: plot_reservoir_levels(tables["zone_metrics"], live.network, theme),
+        "reservoirs": lambda: plot_reservoir_levels(tables["zone_metrics"], period.network, theme),
     }
-    with tempfile.TemporaryDirectory() as folder:
-        path = export_figure(drawn[what](), Path(folder) / f"{what}_{day}.{kind}")
-        return path.read_bytes(), path.name
+    if what not in drawn:
+        raise DataError(f"export: there is no figure or table {str(what)[:40]!r}; choose one of the list")
+    with _turn(), tempfile.TemporaryDirectory() as folder:
+        return export_figure(drawn[what](), Path(folder) / f"figure.{kind}").read_bytes()
 
 
-def replay_of(services: Services, session: str, theme: str, tick: int) -> str:
+def checked_theme(theme: str | None) -> str:
+    """Dark or light, whatever the browser says."""
+    return "light" if theme == "light" else "dark"
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for one of the places.
+
+    Raises:
+        DataError: none became free in time.
+    """
+    if not _turns.acquire(timeout=TURN_WAIT_S):
+        raise DataError(f"the server has been busy with other exports for {TURN_WAIT_S:g} s; try again in a minute")
+    try:
+        yield
+    finally:
+        _turns.release()
+
+
+def replay_of(services: Services, session: str, theme: str, period: Period, events: tuple[Event, ...]) -> str:
     """The session's days so far as one HTML file that plays without a server."""
-    live, events = services.sessions.live(session), services.sessions.events(session)
-    record = services.sessions.record(session)
-    messages, since = [], -1
-    while since < tick:
-        frame = services.sessions.frame_at(session, since + 1)
-        messages.append({**tick_message(frame, [], live), "s": []})
-        since += 1
+    live, record = services.sessions.live(session), services.sessions.record(session)
+    last, theme = len(period.dates) - 1, checked_theme(theme)
+    messages = [{**tick_message(_replayed(live, period, events, tick), [], live), "s": []} for tick in range(last + 1)]
     static = {
         **static_of(services, live, record.parameters, theme),
-        "events": [mark for mark in event_marks(events, live) if mark[0] <= tick],
+        "events": [mark for mark in event_marks(events, live) if mark[0] <= last],
         "stories": [],
     }
-    title = f"Kraftflyt: {live.date_of(0)} to {live.date_of(tick)}"
+    title = f"Kraftflyt: {live.date_of(0)} to {live.date_of(last)}"
     return replay_page(ASSETS, title, theme, static, messages)
+
+
+def _replayed(live: LiveZones | RecordedZones, period: Period, events: tuple[Event, ...], tick: int) -> Frame:
+    """The frame of a day that was simulated already; its clock is the replay's own."""
+    last = len(period.dates) - 1
+    acting, following = (settings_at(live.defaults(), events, at) for at in (tick, min(tick + 1, last)))
+    return Frame("", tick, last, False, tick == last, 1.0, 0, 0, acting, following, day_frame(period, tick))
 
 
 def _network_figure(plot: Any, period: Period, theme: str) -> Any:
@@ -85,21 +151,33 @@ def _network_figure(plot: Any, period: Period, theme: str) -> Any:
 
 
 def saved(services: Services, link: dict[str, str]) -> Any:
-    """Save the days so far as a finished run.
+    """Save the days so far as a finished run, with the files that the command line writes.
 
     Raises:
-        DataError: the link only watches.
+        DataError: the configuration forbids it, the link only watches, or it plays a finished run.
     """
+    if not services.config.runs.save_from_page:
+        raise DataError("runs are not saved from the page here; use `energy-sim zones run` on the server")
     session = link["session"]
-    record = services.sessions.record(session)
-    if link.get("key") != record.control_key:
-        raise DataError("this link only watches; open the link that carries the control key to save a run")
+    record = services.sessions.authorised(session, link.get("key"))
     frame, live, events = (
         services.sessions.frame(session),
         services.sessions.live(session),
         services.sessions.events(session),
     )
+    if isinstance(live, RecordedZones):
+        raise DataError("these days are a finished run already; find it in the library")
     request = live.request(record.parameters, events, frame.tick, services.config.root)
-    name = new_name("zones")
-    write_run(services.runs.folder / name, request, live.inputs, live.history(events, frame.tick))
+    name, log = new_name("zones"), RunLog()
+
+    def add_figures(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+        figures, marks = folder / "figures", change_marks(request)
+        list(write_run_figures(figures, request.network, tables, average_day(period), marks, ("html",)))
+
+    try:
+        with _turn():
+            period = live.history(events, frame.tick)
+            write_run(services.runs.folder / name, request, live.inputs, period, (add_figures, log.write))
+    finally:
+        log.close()
     return ["Saved: ", dcc.Link(name, href=f"/zones?run={name}")]

@@ -2,10 +2,12 @@
 
 import hmac
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from callbacks.services import CANVAS_PX, COMPACT_CANVAS_PX, Services
@@ -21,7 +23,7 @@ from energy_sim.session import Frame
 from energy_sim.stories import stories_for
 from energy_sim.zones import kernel as k
 from energy_sim.zones.explain import BOUND_TEXTS
-from energy_sim.zones.live import LiveZones, default_parameters, open_zones
+from energy_sim.zones.live import LiveZones, default_parameters, input_folders, open_zones
 from energy_sim.zones.message import MAX_ROWS, event_marks, tick_message
 from energy_sim.zones.model import Fill, Network
 from energy_sim.zones.playback import RecordedZones
@@ -75,6 +77,7 @@ def page_of(services: Services, session: str, key: str, theme: str) -> Any:
             chart_days=chart_window(services.config),
             can_control=can_control,
             is_playback=playback,
+            can_save=can_control and not playback and services.config.runs.save_from_page,
         )
     )
 
@@ -87,7 +90,9 @@ def quality_of(services: Services, session: str) -> DataQuality:
     if isinstance(live, RecordedZones):
         fills = tuple(Fill(**fill) for fill in live.summary.get("fills", ()))
         return DataQuality(f"Run {parameters['run']}", coverage, fills)
-    return DataQuality(f"Input folder {parameters['input']}", coverage, live.inputs.fills)
+    folders = input_folders(parameters)
+    source = f"Input folder{'s' if len(folders) > 1 else ''} {', '.join(folders)}"
+    return DataQuality(source, coverage, live.inputs.fills)
 
 
 def static_of(services: Services, live: Live, parameters: dict[str, Any], theme: str) -> dict[str, Any]:
@@ -182,17 +187,19 @@ def speed_at(place: Any) -> float:
 
 def command_line(parameters: dict[str, Any]) -> str:
     """The `energy-sim` command of a session, without its changes; assets/zones.js adds those and the days."""
+    chosen = os.environ.get("KRAFTFLYT_CONFIG")
+    program = f"energy-sim --config {shlex.quote(str(Path(chosen).resolve()))}" if chosen else "energy-sim"
     if "run" in parameters:
-        return f"energy-sim runs show {parameters['run']}"
-    parts = [
-        "energy-sim zones run --out OUT",
-        f"--input {shlex.quote(parameters['input'])}",
-        f"--start {parameters['start']}",
-    ]
-    if parameters["warm_up_days"]:
+        return f"{program} runs show {parameters['run']}"
+    parts = [f"{program} zones run --out OUT"]
+    if parameters["network"]:
+        parts.append(f"--network {shlex.quote(parameters['network'])}")
+    parts += [f"--input {shlex.quote(folder)}" for folder in input_folders(parameters)]
+    parts.append(f"--start {parameters['start']}")
+    if parameters["warm_up_days"] or chosen:  # a configuration may have another default
         parts.append(f"--warm-up {parameters['warm_up_days']}")
     if parameters["reservoir_factor"] != 1:
-        parts.append(f"--reservoir-factor {parameters['reservoir_factor']:g}")
+        parts.append(f"--reservoir-factor {parameters['reservoir_factor']}")
     return " ".join(parts)
 
 

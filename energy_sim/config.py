@@ -1,11 +1,12 @@
 """config.yaml as frozen, checked models: one per section. `load_config` is the only way in."""
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from energy_sim.errors import ConfigError
 
@@ -49,9 +50,10 @@ class ComputeConfig(_Section):
 
 
 class RunsConfig(_Section):
-    """Where finished runs are kept, and whether the library may delete them."""
+    """Where finished runs are kept, and whether visitors may save and delete them."""
 
     folder: Annotated[str, Field(min_length=1)]
+    save_from_page: bool
     delete_from_page: bool
 
 
@@ -70,10 +72,20 @@ class SessionsConfig(_Section):
     checkpoint_every_s: Annotated[float, Field(ge=1, le=3600)]
 
 
+def _as_folders(value: object) -> object:
+    """One folder or a list of them as a tuple, which a frozen configuration can hold."""
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list | tuple) and value:
+        return tuple(value)
+    msg = f"{value!r} is no folder; give one, or a list of folders that are searched in turn"
+    raise ValueError(msg)
+
+
 class ZonesConfig(_Section):
     """Defaults of the zones room."""
 
-    input: Annotated[str, Field(min_length=1)]
+    input: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_folders)]
     network: str
     start: date
     days: Annotated[int, Field(ge=1, le=100_000)]
@@ -101,6 +113,10 @@ class Config(_Section):
     def path(self, value: str) -> Path:
         """A configured path as an absolute one."""
         return (self.root / value).resolve()
+
+    def paths(self, values: Iterable[str]) -> tuple[Path, ...]:
+        """Configured paths as absolute ones."""
+        return tuple(self.path(value) for value in values)
 
     @property
     def database_url(self) -> str:
@@ -141,6 +157,8 @@ def _from_folder(name: str, section: dict[str, object], folder: Path) -> dict[st
     """A section of a user's file with its relative paths made absolute."""
     found = dict(section)
     for key, value in section.items():
+        if isinstance(value, list) and (name, key) in _PATHS:
+            found[key] = [str((folder / one).resolve()) if isinstance(one, str) and one else one for one in value]
         if not isinstance(value, str) or not value:
             continue
         if (name, key) in _PATHS:

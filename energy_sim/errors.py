@@ -6,6 +6,8 @@ A message names what is wrong, where, which limit it breaks and how to mend it, 
 
 from collections.abc import Sequence
 
+LISTED = 20  # problems that the one-line message of an error names
+
 
 class EnergySimError(Exception):
     """Base of all errors a user can mend; the command line turns it into one line and an exit code."""
@@ -22,13 +24,13 @@ class EnergySimError(Exception):
 
     @classmethod
     def from_problems(cls, problems: Sequence[str]) -> "EnergySimError":
-        """One error for all faults found together; the message is the first, with a count of the others.
+        """One error for all faults found together; the message names the first `LISTED` and counts the others.
 
         >>> str(DataError.from_problems(["a.csv: row 2: x", "b.csv: empty"]))
-        'a.csv: row 2: x (and 1 more)'
+        'a.csv: row 2: x; b.csv: empty'
         """
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        return cls(f"{problems[0]}{more}", problems)
+        more = f" (and {len(problems) - LISTED} more)" if len(problems) > LISTED else ""
+        return cls("; ".join(problems[:LISTED]) + more, problems)
 
 
 class ConfigError(EnergySimError):

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from weakref import WeakValueDictionary
 
 from energy_sim.clock import CLOCK_CONTROLS, Event, SessionRecord, in_order, settings_at
@@ -54,6 +54,19 @@ class LiveRoom(Protocol):
 
     def decode(self, text: str) -> Any:
         """The state that was encoded."""
+
+
+@runtime_checkable
+class RecordedRoom(Protocol):
+    """What an opened room adds that plays a record: the changes that were made while it was recorded."""
+
+    def recorded_events(self) -> tuple[Event, ...]:
+        """The changes, numbered below 0: before everything a session adds."""
+
+
+def recorded_events(room: LiveRoom) -> tuple[Event, ...]:
+    """The changes a room brings along; none where it simulates."""
+    return room.recorded_events() if isinstance(room, RecordedRoom) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +163,7 @@ class Replay:
         self.room = room
         self.epoch = epoch
         self.next_seq = 0
-        self.events: tuple[Event, ...] = ()
+        self.events = in_order(recorded_events(room))
         self.defaults = dict(room.defaults())
         self.steps = 0
         self._taken_at, self._taken_steps = now, 0  # of the last checkpoint that was handed out

@@ -100,11 +100,19 @@ def _merge(source: Path, target: Path) -> None:
             item.replace(place)
 
 
-def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write each table as CSV (header, full precision) and Parquet."""
+def write_tables(
+    folder: Path, tables: Mapping[str, pd.DataFrame], parquet_only: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
+    """Write each table as CSV (header, full precision) and Parquet.
+
+    Args:
+        folder: where the files go.
+        tables: by file name.
+        parquet_only: further columns by table, which the CSV files do not have.
+    """
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
-        table.to_parquet(folder / f"{name}.parquet", index=False)
+        table.assign(**(parquet_only or {}).get(name, {})).to_parquet(folder / f"{name}.parquet", index=False)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

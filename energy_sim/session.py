@@ -228,9 +228,7 @@ class Sessions:
             if tick >= live.last_tick:
                 raise DataError(f"{old.room}.{name}: tick {tick} is the last one, nothing follows; scrub back or reset")
             if session_store.count_events(connection, old.id) >= MAX_EVENTS:
-                raise DataError(
-                    f"{old.room}.{name}: {MAX_EVENTS} changes are the most there are; reset the session"
-                )
+                raise DataError(f"{old.room}.{name}: {MAX_EVENTS} changes are the most there are; reset the session")
             session_store.insert_event(connection, old.id, Event(record.next_seq, tick + 1, name, value))
             new = replace(record, next_seq=record.next_seq + 1)
         if new is old:

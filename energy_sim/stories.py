@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from energy_sim.config import describe_problems
 from energy_sim.errors import ConfigError
@@ -16,10 +16,13 @@ class _Entry(BaseModel):
 
 
 class Step(_Entry):
-    """One step: go to a day, set switches and factors, play at a speed or stand, show a caption, wait."""
+    """One step: go to a day, set switches and factors, play at a speed or stand, show a caption, wait.
+
+    Files may write `switches:` for `set:`.
+    """
 
     day: date | None = None
-    set: dict[str, bool | float] = {}
+    set: Annotated[dict[str, bool | float], Field(validation_alias=AliasChoices("set", "switches"))] = {}
     days_per_second: Annotated[float, Field(ge=0.5, le=60)] | None = None  # plays; stands without it
     caption: Annotated[str, Field(max_length=300)] = ""
     wait: Annotated[float, Field(ge=0, le=600)] = 5.0  # seconds until the next step

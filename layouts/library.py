@@ -5,16 +5,21 @@ from typing import Any
 from dash import dcc, html
 
 from layouts import ids
+from layouts.zones import EXPORTS
+
+FILES = tuple((name, text.replace("of the day", "of the last day")) for name, text in EXPORTS if name != "replay")
+KINDS = ("png", "svg", "html", "csv")
 
 
 def library_page(runs: Any, names: list[str]) -> html.Main:
-    """Finished runs, and two of them side by side."""
-    choices = [{"label": name, "value": name} for name in names]
+    """Finished runs, a figure or table of one of them as a file, and two of them side by side."""
+    choices = run_choices(names)
     return html.Main(
         [
             html.H1("Library of finished runs"),
             dcc.Download(id=ids.LIBRARY_DOWNLOAD),
             html.Section(runs, id=ids.LIBRARY_LIST, className="kf-card"),
+            html.Section([html.H2("A figure or table of a run"), _file(choices)], className="kf-card"),
             html.Section(
                 [
                     html.H2("Two runs side by side"),
@@ -35,6 +40,27 @@ def library_page(runs: Any, names: list[str]) -> html.Main:
             ),
         ],
         className="kf-page kf-library",
+    )
+
+
+def run_choices(names: list[str]) -> list[dict[str, str]]:
+    """Runs as options of a drop-down."""
+    return [{"label": name, "value": name} for name in names]
+
+
+def _file(choices: list[dict[str, str]]) -> html.Div:
+    files = [{"label": text, "value": name} for name, text in FILES]
+    kinds = [{"label": f" {kind.upper()}", "value": kind} for kind in KINDS]
+    look = {"className": "kf-dropdown"}
+    return html.Div(
+        [
+            dcc.Dropdown(id=ids.LIBRARY_FILE_RUN, options=choices, placeholder="Run", **look),
+            dcc.Dropdown(id=ids.LIBRARY_FILE_WHAT, options=files, value="network", clearable=False, **look),
+            dcc.RadioItems(id=ids.LIBRARY_FILE_KIND, options=kinds, value="png", inline=True, className="kf-radio"),
+            html.Button("Download", id=ids.LIBRARY_FILE_GET, className="kf-button kf-primary", type="button"),
+            dcc.Download(id=ids.LIBRARY_FILE),
+        ],
+        className="kf-row",
     )
 
 

@@ -1,6 +1,7 @@
 """A session as one HTML file that plays without a server: the page's own drawing code over recorded messages."""
 
 import base64
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def replay_page(assets: Path, title: str, theme: str, static: dict[str, Any], me
         '<div class="kf-range" data-range="speed" data-label="Speed" data-min="0" data-max="7" data-step="1" '
         'data-value="3" data-unit=""></div>'
     )
+    title = html.escape(title)
     return f"""<!DOCTYPE html>
 <html lang="en" data-theme="{theme}"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head>

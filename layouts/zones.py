@@ -73,6 +73,7 @@ class ZonesPage:
     chart_days: int
     can_control: bool
     is_playback: bool
+    can_save: bool
 
 
 def zones_page(page: ZonesPage) -> html.Main:
@@ -296,7 +297,7 @@ def _export(page: ZonesPage) -> list[Any]:
     formats = [{"label": f" {kind.upper()}", "value": kind} for kind in ("png", "svg", "html", "csv")]
     save = (
         []
-        if page.is_playback or not page.can_control
+        if not page.can_save
         else [
             html.Button("Save the days so far as a run", id=ids.ZONES_SAVE, className="kf-button", type="button"),
             html.Span(id=ids.ZONES_SAVED, role="status"),

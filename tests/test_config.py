@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 import yaml
@@ -60,11 +61,21 @@ weather: {sun: true}
     ]
 
 
-def test_the_message_is_the_first_fault_and_a_count(tmp_path):
+def test_the_message_is_one_line_with_all_faults(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("server: {port: 0, workers: 0}")
-    with pytest.raises(ConfigError, match=r"^\S+mine\.yaml: server\.port: 0 is below 1; .*\(and 1 more\)$"):
+    with pytest.raises(ConfigError) as refused:
         load_config(path)
+    assert str(refused.value) == (
+        f"{path}: server.port: 0 is below 1; give 1 or more; {path}: server.workers: 0 is below 1; give 1 or more"
+    )
+
+
+def test_the_message_names_twenty_faults_and_counts_the_others():
+    message = str(ConfigError.from_problems([f"fault {n}" for n in range(1, 24)]))
+    assert message.startswith("fault 1; fault 2; ")
+    assert message.endswith("; fault 20 (and 3 more)")
+    assert str(ConfigError.from_problems([f"fault {n}" for n in range(1, 21)])).endswith("; fault 20")
 
 
 @pytest.mark.parametrize(
@@ -82,6 +93,10 @@ def test_the_message_is_the_first_fault_and_a_count(tmp_path):
         ("server: {port: }", "server.port: None is refused"),
         ("logging: {max_mb: .inf}", "logging.max_mb: inf is"),
         ("runs: {folder: ''}", "runs.folder: '' is refused"),
+        ("zones: {input: 5}", "zones.input: 5 is no folder; give one, or a list"),
+        ("zones: {input: []}", "zones.input: [] is no folder; give one, or a list"),
+        ("zones: {input: [a, 5]}", "zones.input[1]: 5 is refused"),
+        ("zones: {input: ['']}", "zones.input[0]: '' is refused"),
         ("root: /", "root: unknown key"),
     ],
 )
@@ -113,9 +128,18 @@ def test_paths_in_a_users_file_count_from_it_and_defaults_from_the_project(tmp_p
     config = load_config(path)
     assert config.path(config.runs.folder) == tmp_path / "kept"
     assert config.path(config.logging.file) == tmp_path / "a" / "b.log"
-    assert config.path(config.zones.input) == root / "input" / "zones"
+    assert config.paths(config.zones.input) == (root / "input" / "zones",)
     assert config.server.host == "localhost"
     assert config.database_url == f"sqlite:///{root}/var/kraftflyt.db"
+
+
+def test_the_input_is_one_folder_or_a_list_searched_in_turn(tmp_path, root):
+    path = tmp_path / "mine.yaml"
+    for text, folders in (("near", [tmp_path / "near"]), ("[near, /far]", [tmp_path / "near", Path("/far")])):
+        path.write_text(f"zones: {{input: {text}}}")
+        config = load_config(path)
+        assert list(config.paths(config.zones.input)) == folders
+        assert hash(config) == hash(load_config(path))
 
 
 @pytest.mark.parametrize(

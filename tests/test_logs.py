@@ -1,6 +1,8 @@
 """Logging: levels from the configuration, a file that rotates, a run's own log at INFO whatever the level is."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -74,6 +76,46 @@ def test_the_file_rotates_at_its_size_and_keeps_as_many_as_asked(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.log", "x.log.1", "x.log.2"]
     assert all(path.stat().st_size <= 1000 for path in tmp_path.iterdir())
     assert "line 099" in (tmp_path / "x.log").read_text()
+
+
+WRITER = """
+import logging, sys
+from pathlib import Path
+from energy_sim.logs import set_up_logging
+set_up_logging("INFO", Path(sys.argv[1]), max_mb=0.005, backups=200)
+for n in range(300):
+    logging.getLogger("energy_sim.worker").info("writer=%s line=%03d %s", sys.argv[2], n, "." * 60)
+"""
+
+
+def test_processes_that_share_a_file_lose_no_line_when_it_rolls_over(tmp_path, root):
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / "x.log", str(n)], cwd=root,
+                         stderr=subprocess.PIPE, text=True)
+        for n in range(4)
+    ]  # fmt: skip
+    for writer in writers:
+        _, said = writer.communicate(timeout=60)
+        assert (writer.returncode, said.count("\n"), "Traceback" in said) == (0, 300, False)
+    files = [path for path in tmp_path.iterdir() if path.stat().st_size]
+    assert len(files) > 20  # 4 x 300 lines of over 100 bytes, 5,000 bytes a file
+    lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    found = sorted(line.split("worker: ")[1].split(" .")[0] for line in lines)
+    assert found == [f"writer={w} line={n:03d}" for w in range(4) for n in range(300)]
+    assert all(4000 < path.stat().st_size <= 5000 for path in files if path.name != "x.log")
+
+
+def test_a_file_taken_away_is_made_again(tmp_path):
+    set_up_logging("INFO", tmp_path / "x.log")
+    log.info("before")
+    (tmp_path / "x.log").unlink()
+    log.info("after")
+    assert (tmp_path / "x.log").read_text(encoding="utf-8").endswith("somewhere: after\n")
+
+
+def test_a_level_that_does_not_exist_is_refused():
+    with pytest.raises(ConfigError, match="log level: 'LOUD' is not one of ERROR, WARNING, INFO, DEBUG"):
+        set_up_logging("LOUD")
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path):

@@ -27,5 +27,21 @@ def test_faults_of_a_story_are_named_together(tmp_path):
     assert any("steps[0].shout: unknown key" in line for line in caught.value.problems)
 
 
+def test_switches_is_another_word_for_set(tmp_path):
+    path = tmp_path / "talk.yaml"
+    steps = "[{switches: {two_hop: false, wind_factor: 0.5}}, {set: {two_hop: true}}, {caption: the end}]"
+    path.write_text(f"title: T\npage: zones\nsteps: {steps}\n", encoding="utf-8")
+    story = read_story(path)
+    assert [step.set for step in story.steps] == [{"two_hop": False, "wind_factor": 0.5}, {"two_hop": True}, {}]
+    assert story.to_json()["steps"][0]["set"] == {"two_hop": False, "wind_factor": 0.5}
+
+
+def test_a_step_with_both_words_is_refused(tmp_path):
+    path = tmp_path / "talk.yaml"
+    path.write_text("title: T\npage: zones\nsteps: [{set: {wind: true}, switches: {wind: false}}]\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"steps\[0\]\.switches: unknown key"):
+        read_story(path)
+
+
 def test_a_page_without_stories_has_none(tmp_path):
     assert stories_for(tmp_path / "absent", "zones") == []

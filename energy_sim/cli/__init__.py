@@ -15,6 +15,7 @@ from energy_sim.logs import set_up_logging
 
 logger = logging.getLogger(__name__)
 
+GLOBAL_OPTIONS = ("--config", "--log-level", "--log-file")
 _INTERRUPTED = 130  # what typer returns after Ctrl-C
 
 app = typer.Typer(
@@ -39,11 +40,9 @@ def options(
     """Options of every command."""
     loaded = load_config(config)
     level = (log_level or loaded.logging.level).upper()
-    if level not in {"ERROR", "WARNING", "INFO", "DEBUG"}:
-        raise typer.BadParameter(f"{log_level!r} is not one of ERROR, WARNING, INFO, DEBUG", param_hint="--log-level")
     configured = loaded.path(loaded.logging.file) if loaded.logging.file else None
     set_up_logging(level, log_file or configured, loaded.logging.max_mb, loaded.logging.backups)
-    context.obj = Context(config=loaded, config_file=config)
+    context.obj = Context(loaded, config, level, log_file)
 
 
 def main() -> None:
@@ -55,6 +54,9 @@ def main() -> None:
     except typer.TyperException as error:  # wrong options and arguments
         if not error.format_message():  # a command without arguments, which has shown its help
             sys.exit(2)
+        option = getattr(error, "option_name", "")
+        if option in GLOBAL_OPTIONS:
+            _fail(f"{option}: no option of this command; give --config, --log-level and --log-file before the command")
         command = getattr(getattr(error, "ctx", None), "command_path", "energy-sim")
         _fail(f"{error.format_message()} (see `{command} --help`)")
     except (typer.Abort, KeyboardInterrupt):

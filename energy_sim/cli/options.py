@@ -21,6 +21,8 @@ class Context:
 
     config: Config
     config_file: Path | None
+    log_level: str
+    log_file: Path | None
 
 
 def say(line: str) -> None:

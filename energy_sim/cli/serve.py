@@ -19,8 +19,10 @@ def serve(
     """Start the dashboard; every process serves every session."""
     chosen: Context = context.obj
     server = chosen.config.server
-    if chosen.config_file is not None:
-        os.environ["KRAFTFLYT_CONFIG"] = str(chosen.config_file.resolve())
+    os.environ["KRAFTFLYT_LOG_LEVEL"] = chosen.log_level  # the processes that answer read these, see app.py
+    for name, file in (("KRAFTFLYT_CONFIG", chosen.config_file), ("KRAFTFLYT_LOG_FILE", chosen.log_file)):
+        if file is not None:
+            os.environ[name] = str(file.resolve())
     server_host = host or server.host
     address = f"{server_host}:{port or server.port}"
     workers_wanted = str(workers or server.workers)

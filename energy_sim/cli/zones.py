@@ -1,10 +1,13 @@
 """`energy-sim zones`: run, ensemble, check-data, make-input."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -33,6 +36,7 @@ from energy_sim.zones.pipeline import (
     change_setting,
     check_factor,
     describe,
+    first_after_warm_up,
     load,
     network_from,
     simulate_request,
@@ -40,6 +44,8 @@ from energy_sim.zones.pipeline import (
     write_run,
 )
 from energy_sim.zones.simulator import Period, Settings, average_day
+
+logger = logging.getLogger(__name__)
 
 app = typer.Typer(help="Hydro and wind zones, day by day.", no_args_is_help=True)
 
@@ -69,7 +75,8 @@ def _request(
         raise ConfigError(f"--days: {days} is below 1; give the number of days to simulate")
     if warm_up is not None and warm_up < 0:
         raise ConfigError(f"--warm-up: {warm_up} is below 0; give 0 or more days")
-    searched = tuple(folders) if folders else (config.path(defaults.input),)
+    warm_up_days = defaults.warm_up_days if warm_up is None else warm_up
+    searched = tuple(folders) if folders else config.paths(defaults.input)
     zones = network_from(config, network)
     left = (defaults.start - first).days + defaults.days  # configured days from the first on
     if (folders or network or not 0 < left <= defaults.days) and not (start and days):
@@ -77,14 +84,22 @@ def _request(
         if not start and not lowest <= first <= highest:
             first = lowest
         left = max(1, (highest - first).days + 1)
-    return Request(
-        folders=searched,
-        network=zones,
-        start=first,
-        days=days or left,
-        warm_up_days=defaults.warm_up_days if warm_up is None else warm_up,
-        changes={0: settings},
-    )
+    request = Request(searched, zones, first, days or left, warm_up_days, {0: settings})
+    return request if start or not warm_up_days else _after_warm_up(request, keep_end=not days)
+
+
+def _after_warm_up(request: Request, keep_end: bool) -> Request:
+    """The request with a first day that has its warm-up days in the data before it, with the same last day if asked."""
+    lowest, highest = data_range(request.folders, request.network)
+    first = first_after_warm_up(request.start, request.warm_up_days, lowest, highest)
+    later = (first - request.start).days
+    if not later:
+        return request
+    logger.info("first day moved from=%s to=%s warm_up_days=%d data_from=%s", request.start, first,
+                request.warm_up_days, lowest)  # fmt: skip
+    left = request.days - later
+    days = request.days if not keep_end else left if left > 0 else (highest - first).days + 1
+    return replace(request, start=first, days=days)
 
 
 def _with_changes(request: Request, changes: list[str] | None) -> Request:
@@ -107,7 +122,28 @@ def _with_changes(request: Request, changes: list[str] | None) -> Request:
             raise ConfigError(f"--change: {when_date} is outside the run, {request.start} to {last}")
         settings = change_setting(settings, name, value)
         found[day] = settings
-    return Request(request.folders, request.network, request.start, request.days, request.warm_up_days, found)
+    return replace(request, changes=found)
+
+
+def _switches(
+    no_wind: bool,
+    no_import_phase1: bool,
+    no_local_hydro: bool,
+    no_import_phase2: bool,
+    no_two_hop: bool,
+    share_wind: bool,
+    balance_levels: bool,
+) -> Switches:
+    """The switches of the options; five of them switch something off."""
+    return Switches(
+        wind=not no_wind,
+        import_phase1=not no_import_phase1,
+        local_hydro=not no_local_hydro,
+        import_phase2=not no_import_phase2,
+        two_hop=not no_two_hop,
+        share_wind=share_wind,
+        balance_levels=balance_levels,
+    )
 
 
 @app.command()
@@ -139,14 +175,8 @@ def run(
     png: Annotated[bool, typer.Option("--png", help="Write figures/*.png too.")] = False,
 ) -> None:
     """Simulate a period and write its tables and figures."""
-    switches = Switches(
-        wind=not no_wind,
-        import_phase1=not no_import_phase1,
-        local_hydro=not no_local_hydro,
-        import_phase2=not no_import_phase2,
-        two_hop=not no_two_hop,
-        share_wind=share_wind,
-        balance_levels=balance_levels,
+    switches = _switches(
+        no_wind, no_import_phase1, no_local_hydro, no_import_phase2, no_two_hop, share_wind, balance_levels
     )
     factors = Factors(
         *(
@@ -168,37 +198,37 @@ def run(
         period = simulate_request(request, inputs)
         store = RunStore(context.obj.config.path(context.obj.config.runs.folder))
         target = out or store.folder / new_name("zones")
-
-        def add_figures(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-            if figures or png:
-                from energy_sim.figures.run_files import write_run_figures
-
-                transfers = average_day(period)
-                kinds = (["html"] if figures else []) + (["png"] if png else [])
-                marks = change_marks(request)
-                with progress_bar() as bar:
-                    task = bar.add_task("figures", total=None)
-                    written = write_run_figures(folder / "figures", request.network, tables, transfers, marks, kinds)
-                    for done, count in written:
-                        bar.update(task, completed=done, total=count)
-
-        write_run(target, request, inputs, period, (add_figures, log.write))
+        kinds = ["html"] * figures + ["png"] * png
+        write_run(target, request, inputs, period, (partial(_add_figures, request, period, kinds), log.write))
     finally:
         log.close()
     _print_totals(target, period, totals(period, inputs))
 
 
-def _print_totals(target: Path, period: Period, summary: Mapping[str, object]) -> None:
+def _add_figures(
+    request: Request, period: Period, kinds: Sequence[str], folder: Path, tables: Mapping[str, pd.DataFrame]
+) -> None:
+    """Write the figures of a run into its folder; none without a kind."""
+    if not kinds:
+        return
+    from energy_sim.figures.run_files import write_run_figures
+
+    transfers, marks = average_day(period), change_marks(request)
+    with progress_bar() as bar:
+        task = bar.add_task("figures", total=None)
+        for done, count in write_run_figures(folder / "figures", request.network, tables, transfers, marks, kinds):
+            bar.update(task, completed=done, total=count)
+
+
+def _print_totals(target: Path, period: Period, summary: Mapping[str, Any]) -> None:
     table = Table("all zones", "GWh", box=None)
     table.columns[1].justify = "right"
-    amounts = summary["totals_mwh"]
-    assert isinstance(amounts, dict)  # noqa: S101 - narrows the type
-    for name, value in amounts.items():
+    for name, value in summary["totals_mwh"].items():
         table.add_row(name.replace("_", " "), f"{value / 1000:,.1f}")
     say(f"{len(period.dates):,} days, {period.dates[0]} to {period.dates[-1]}, in {target}")
     console.print(table)
     fills = summary["fills"]
-    if isinstance(fills, list) and fills:
+    if fills:
         say(f"{sum(fill['count'] for fill in fills):,} missing values were filled: see summary.json")
 
 
@@ -230,14 +260,8 @@ def ensemble(
     """Run every inflow year of the record, and a grid of factors; write quantiles per day and totals per scenario."""
     from energy_sim.zones.ensemble import all_scenarios, quantile_table, run_ensemble, totals_table
 
-    switches = Switches(
-        not no_wind,
-        not no_import_phase1,
-        not no_local_hydro,
-        not no_import_phase2,
-        not no_two_hop,
-        share_wind,
-        balance_levels,
+    switches = _switches(
+        no_wind, no_import_phase1, no_local_hydro, no_import_phase2, no_two_hop, share_wind, balance_levels
     )
     request = _request(context, folders, network, start, days, warm_up, Settings(switches))
     named = {
@@ -277,14 +301,18 @@ def ensemble(
 def check_data(context: typer.Context, folders: InputOption = None, network: NetworkOption = None) -> None:
     """Check the input files: what they cover, what would be filled, and every fault."""
     from energy_sim.zones.data import check_data as check
+    from energy_sim.zones.reading import UNDATED
 
     config: Config = context.obj.config
-    searched = tuple(folders) if folders else (config.path(config.zones.input),)
+    searched = tuple(folders) if folders else config.paths(config.zones.input)
     report = check(searched, network_from(config, network))
     table = Table("file", "rows", "first", "last", "blank", box=None)
     for file in report.files:
         table.add_row(file.file, f"{file.rows:,}", file.first, file.last, str(file.filled))
     console.print(table)
+    for file in report.files:
+        if file.first == UNDATED:
+            say(f"undated: {file.file}: its first row is the first simulated day of a run; here that of the wind")
     for fill in report.fills:
         say(f"filled: {fill.file}: {fill.count} by {fill.rule}, {fill.first} to {fill.last}")
     if report.problems:
@@ -304,5 +332,5 @@ def make_input(
     from energy_sim.zones.make_input import make_input as make
 
     config: Config = context.obj.config
-    written = make(out or config.path(config.zones.input), seed)
+    written = make(out or config.paths(config.zones.input)[0], seed)
     say(f"{len(written)} files in {written[0].parent}")

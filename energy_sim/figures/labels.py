@@ -17,6 +17,9 @@ _GAPS = (3.0, 8.0, 16.0, 26.0, 38.0, 52.0, 68.0, 86.0)  # from the widest ribbon
 _LEADER_FROM_PX = 10.0
 _SPACE_PX = 2.0
 _ROUNDS = 3
+_IMPROVED_MAX = 64  # of more labels none is pushed aside: the canvas is full, and the work grows with the square
+_POINTS_MAX = 3000  # of the lines that boxes shall not cover
+LABELS_MAX = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def place_labels(
 ) -> tuple[LabelSlot | None, ...]:
     """One slot per path, or none where no free place near it is left.
 
-    Paths marked ``first`` are placed before the others are looked at. Greedy, short ones first; then labels without a
+    Only ``LABELS_MAX`` paths are looked at, those marked ``first`` before the others; the rest get none. Paths marked ``first`` are placed before the others are looked at. Greedy, short ones first; then labels without a
     place may push one other label aside, and each label moves to the best place that the others leave. Deterministic.
 
     Args:
@@ -62,9 +65,17 @@ def place_labels(
         blocked: boxes to keep free.
         half_width: half of the widest ribbon, px.
     """
+    order = sorted(range(len(paths)), key=lambda k: not first[k])
+    if len(order) > LABELS_MAX:
+        looked = order[:LABELS_MAX]
+        few = ([row[k] for k in looked] for row in (paths, sizes, first))
+        found = dict(zip(looked, place_labels(*few, discs, canvas, blocked, half_width), strict=True))
+        return tuple(found.get(k) for k in range(len(paths)))
     lines = [_sample(path, 8.0) for path in paths]
     points = np.vstack([line[:, :2] for line in lines]) if lines else np.empty((0, 2))
     owner = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+    thin = slice(None, None, max(1, math.ceil(len(points) / _POINTS_MAX)))
+    points, owner = points[thin], owner[thin]
     whole = np.ones(len(owner))
     heavy = np.where(np.asarray(first, dtype=bool)[owner], 1.0, 0.25)  # first choice looks less at the later lines
     options = [
@@ -73,7 +84,7 @@ def place_labels(
         )
         for k in range(len(paths))
     ]
-    order = sorted(range(len(paths)), key=lambda k: (not first[k], len(lines[k])))
+    order.sort(key=lambda k: (not first[k], len(lines[k])))
     chosen = np.full(len(paths), -1)
     taken = np.full((len(paths), 4), np.nan)
 
@@ -88,7 +99,7 @@ def place_labels(
         for k in stage:
             if chosen[k] < 0:
                 choose(k)
-        for _ in range(_ROUNDS):
+        for _ in range(_ROUNDS if len(paths) <= _IMPROVED_MAX else 0):
             for k in stage:
                 if chosen[k] < 0:
                     _push_aside(k, options, chosen, taken)

@@ -115,17 +115,18 @@ def plot_reservoir_levels(
     _require(metrics, ["date", "zone", "level_pct"], "zone metrics")
     colors = THEMES[theme]
     figure = go.Figure(layout=_time_layout(colors, "Reservoir storage of each zone, % of full"))
-    drawn = [(name, dash) for name, dash in _RECORDS if name in show and reference is not None]
-    if drawn and reference is not None:
-        _require(reference, ["date", "zone", *(f"{name}_pct" for name, _ in drawn)], "reference")
+    drawn = [(name, dash) for name, dash in _RECORDS if name in show]
+    known = pd.DataFrame() if reference is None or not drawn else reference
+    if not known.empty:
+        _require(known, ["date", "zone", *(f"{name}_pct" for name, _ in drawn)], "reference")
     ends: list[tuple[float, str, str]] = []
     for zone, dash in zip(network.zones, cycle(_DASHES), strict=False):
         color = readable_on(zone.color, colors)
         rows = metrics[metrics["zone"] == zone.id]
-        for name, dots in drawn if reference is not None else ():
-            known = reference[reference["zone"] == zone.id]
+        for name, dots in () if known.empty else drawn:
+            own = known[known["zone"] == zone.id]
             line = {"width": 1, "dash": dots, "color": color}
-            _reference_line(figure, known["date"], known[f"{name}_pct"], f"{zone.id} {name}", line)
+            _reference_line(figure, own["date"], own[f"{name}_pct"], f"{zone.id} {name}", line)
         levels = rows["level_pct"].to_numpy(float).tolist()
         figure.add_scatter(
             x=rows["date"],

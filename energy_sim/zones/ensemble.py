@@ -5,7 +5,7 @@ A scenario starts its inflow in another year of the record and goes on year by y
 stay those of the dates.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -141,8 +141,10 @@ def run_ensemble(
     total = np.empty((len(scenarios), zones, kernel.COLUMNS))
     starts = range(0, len(scenarios), _SCENARIOS_PER_TASK)
     record = inflow_record(inputs, warm_up_days)
+    wanted = {settings.factors.reservoir * scenario.factors.reservoir for scenario in scenarios}
+    opening = {factor: opening_level(network, inputs, factor) for factor in sorted(wanted)}  # warns once for each
     blocks = (scenarios[i : i + _SCENARIOS_PER_TASK] for i in starts)
-    tasks = (_task(network, inputs, record, settings, block, warm_up_days) for block in blocks)
+    tasks = (_task(network, inputs, record, opening, settings, block, warm_up_days) for block in blocks)
     for position, (block_levels, block_unmet, block_total) in map_tasks(_run, tasks, threads, scheduler):
         block = slice(starts[position], starts[position] + len(block_total))
         levels[block], unmet[block], total[block] = block_levels, block_unmet, block_total
@@ -154,6 +156,7 @@ def _task(
     network: Network,
     inputs: ZoneInputs,
     record: InflowRecord,
+    opening_mwh: Mapping[float, Floats],
     settings: Settings,
     scenarios: Sequence[Scenario],
     warm_up_days: int,
@@ -163,7 +166,7 @@ def _task(
     return _Task(
         settings.switches.flags,
         kernel.pack(network),
-        np.stack([opening_level(network, inputs, own.reservoir * s.factors.reservoir) for s in scenarios]),
+        np.stack([opening_mwh[own.reservoir * s.factors.reservoir] for s in scenarios]),
         inputs.wind_mwh,
         inputs.demand_mwh,
         np.stack([years[s.inflow_year] for s in scenarios]),

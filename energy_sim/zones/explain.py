@@ -57,7 +57,7 @@ def explain_unmet(
     spare = np.minimum(tables.zones[:, k.PMAX], water) - generated
     found = []
     for z in np.flatnonzero(metrics[:, k.UNMET] > k.EPS_MWH):
-        own = _own_plants(tables, water, spare, int(z), switches)
+        own = _own_plants(tables, water, int(z), switches)
         reasons = [
             own,
             *(_route(network, r, left, spare, metrics, switches) for r in network.routes if r.importer == z),
@@ -68,13 +68,11 @@ def explain_unmet(
     return tuple(found)
 
 
-def _own_plants(tables: k.Tables, water: Floats, spare: Floats, z: int, switches: Switches) -> str:
+def _own_plants(tables: k.Tables, water: Floats, z: int, switches: Switches) -> str:
     if not switches.local_hydro:
         return "own hydro is switched off"
     if water[z] <= k.EPS_MWH:
         return "own reservoir is at or below its minimum"
-    if spare[z] > k.EPS_MWH:
-        return "own plants exported before they were needed here"
     if tables.zones[z, k.PMAX] <= water[z]:
         return "own turbines at their limit"
     return "own water above the minimum used up"

@@ -15,7 +15,15 @@ from energy_sim.errors import ConfigError, DataError
 from energy_sim.zones import kernel as k
 from energy_sim.zones.data import data_range, load_inputs
 from energy_sim.zones.model import Factors, Floats, Network, Switches, ZoneInputs
-from energy_sim.zones.pipeline import FACTOR_NAMES, SWITCH_NAMES, Request, check_factor, check_switch, network_from
+from energy_sim.zones.pipeline import (
+    FACTOR_NAMES,
+    SWITCH_NAMES,
+    Request,
+    check_factor,
+    check_switch,
+    first_after_warm_up,
+    network_from,
+)
 from energy_sim.zones.simulator import Period, Settings, opening_level, run_days, simulate_period
 
 # What the page sums over all zones, and compares with the day before.
@@ -145,7 +153,7 @@ class LiveZones:
     def request(self, parameters: Mapping[str, Any], events: Sequence[Event], last: int, root: Path) -> Request:
         """What the command line would be asked to do for the days up to `last`."""
         return Request(
-            folders=(root / parameters["input"],),
+            folders=tuple(root / folder for folder in input_folders(parameters)),
             network=self.network,
             start=self.date_of(0),
             days=last + 1,
@@ -155,23 +163,30 @@ class LiveZones:
 
 
 def default_parameters(config: Config, start: date | None = None, reservoir_factor: float = 1.0) -> dict[str, Any]:
-    """Parameters of a new session: the configured input, from `start` (the configured first day without it).
+    """Parameters of a new session: the configured input, from `start`.
 
-    The last day is the configured one, or the last of the data when the session starts after it.
+    Without a start it is the configured first day, or the first that has its warm-up days in the data. The last day is
+    the configured one, or the last of the data when the session starts after it.
 
     Raises:
-        DataError: the start is outside the data.
+        DataError: the start is outside the data, or too early for the warm-up days.
     """
     zones = config.zones
     first = start or zones.start
     end = zones.start + timedelta(days=zones.days)
-    if first >= end or first < zones.start:
-        lowest, highest = data_range((config.path(zones.input),), network_from(config))
+    if first >= end or first < zones.start or zones.warm_up_days:
+        lowest, highest = data_range(config.paths(zones.input), network_from(config))
         if not lowest <= first <= highest:
             raise DataError(f"start {first}: the data covers {lowest} to {highest}; choose a day within")
+        warm = first_after_warm_up(first, zones.warm_up_days, lowest, highest)
+        if start and first < warm:
+            raise DataError(
+                f"start {first}: {zones.warm_up_days} warm-up days do not fit before it; choose {warm} or later"
+            )
+        first = warm
         end = max(end, highest + timedelta(days=1)) if first >= end else end
     return {
-        "input": zones.input,
+        "input": list(zones.input),
         "network": zones.network,
         "start": first.isoformat(),
         "days": (end - first).days,
@@ -180,6 +195,12 @@ def default_parameters(config: Config, start: date | None = None, reservoir_fact
         "hydro_efficiency": zones.hydro_efficiency,
         "loss_factor": zones.loss_factor,
     }
+
+
+def input_folders(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """The input folders of a session's parameters, in the order of search; older sessions hold one as text."""
+    folders = parameters["input"]
+    return (folders,) if isinstance(folders, str) else tuple(folders)
 
 
 def open_zones(config: Config, parameters: Mapping[str, Any]) -> LiveZones:
@@ -196,5 +217,5 @@ def open_zones(config: Config, parameters: Mapping[str, Any]) -> LiveZones:
     warm_up = int(parameters["warm_up_days"])
     first = date.fromisoformat(parameters["start"]) - timedelta(days=warm_up)
     days = int(parameters["days"]) + warm_up
-    inputs = load_inputs((config.path(parameters["input"]),), network, first, days)
+    inputs = load_inputs(config.paths(input_folders(parameters)), network, first, days)
     return LiveZones(network, inputs, warm_up, float(parameters["reservoir_factor"]))

@@ -32,7 +32,8 @@ def tick_message(frame: Frame, skipped: Sequence[Frame], live: LiveZones) -> dic
         the next day; z by zone [demand, wind used, local hydro, imported, unmet, exported, spill, inflow, level %,
         below minimum, forced exporter]; x transfers [phase, route, sent, delivered, limit, wind]; tot and prev
         `live.TOTALS` of the day and the day before; s chart rows [tick, wind, import 1, hydro, import 2, unmet, demand,
-        level % by zone ...]; why limits of unmet zones.
+        level % by zone ...]; why limits of unmet zones, and
+        ["…", number of zones left out] at the end where they do not all fit.
     """
     day: DayFrame = frame.data
     switches = Switches(**{name: frame.settings[name] for name in SWITCH_NAMES})
@@ -53,19 +54,38 @@ def tick_message(frame: Frame, skipped: Sequence[Frame], live: LiveZones) -> dic
         "s": [_chart_row(f.tick, f.data, live.network) for f in (*skipped, frame)],
         "why": [],
     }
-    room = MAX_BYTES - len(encode(message))
-    for found in explain_unmet(live.network, day.metrics, day.day.opening_mwh, day.day.trace, switches):
-        line = [found.zone, _round(found.unmet_mwh), *found.reasons]
-        room -= len(json.dumps(line, ensure_ascii=False).encode()) + 1
+    unmet = explain_unmet(live.network, day.metrics, day.day.opening_mwh, day.day.trace, switches)
+    lines = [[found.zone, _round(found.unmet_mwh), *found.reasons] for found in unmet]
+    message["why"] = _cut(lines, MAX_BYTES - len(encode(message)))
+    return message
+
+
+def _cut(lines: Sequence[list[Any]], room: int) -> list[list[Any]]:
+    """The lines that fit into so many bytes; where some do not, the last one is ["…", number of lines left out]."""
+    sizes = [len(_json(line)) + 1 for line in lines]
+    if sum(sizes) <= room:
+        return list(lines)
+    rest = ["…", len(lines)]
+    room -= len(_json(rest)) + 1
+    if room < 0:
+        return []
+    kept: list[list[Any]] = []
+    for line, size in zip(lines, sizes, strict=True):
+        room -= size
         if room < 0:
             break
-        message["why"].append(line)
-    return message
+        kept.append(line)
+    rest[1] = len(lines) - len(kept)
+    return [*kept, rest]
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """The message as it goes over the wire."""
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()
+    return _json(message)
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def event_marks(events: Sequence[Event], live: LiveZones) -> list[list[Any]]:

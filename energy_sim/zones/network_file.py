@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from energy_sim.config import describe_problems
 from energy_sim.errors import ConfigError
@@ -22,6 +22,7 @@ def _no_switch(value: object) -> object:
 
 _Number = Annotated[float, BeforeValidator(_no_switch)]
 _Amount = Annotated[_Number, Field(ge=0, le=1e12)]
+_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$")]
 
 
 class _Entry(BaseModel):
@@ -29,7 +30,7 @@ class _Entry(BaseModel):
 
 
 class _ZoneEntry(_Entry):
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$")]
+    id: _Id
     name: Annotated[str, Field(min_length=1, max_length=60)]
     hydro_min_mwh: _Amount
     hydro_max_mwh: _Amount
@@ -42,18 +43,6 @@ class _ZoneEntry(_Entry):
     lat: Annotated[_Number, Field(ge=-90, le=90)]
     color: Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")] = "#56B4E9"
 
-    @model_validator(mode="after")
-    def _levels_in_order(self) -> "_ZoneEntry":
-        if not self.hydro_min_mwh < self.hydro_max_mwh:
-            msg = f"hydro_min_mwh {self.hydro_min_mwh:g} must be below hydro_max_mwh {self.hydro_max_mwh:g}"
-            raise ValueError(msg)
-        for name in ("hydro_force_export_mwh", "initial_level_mwh"):
-            value, low = getattr(self, name), 0.0 if name == "initial_level_mwh" else self.hydro_min_mwh
-            if not low <= value <= self.hydro_max_mwh:
-                msg = f"{name} {value:g} must be within {low:g} and hydro_max_mwh {self.hydro_max_mwh:g}"
-                raise ValueError(msg)
-        return self
-
 
 class _LinkEntry(_Entry):
     source: Annotated[str, Field(alias="from")]
@@ -65,22 +54,6 @@ class _LinkEntry(_Entry):
 class _NetworkEntry(_Entry):
     zones: Annotated[list[_ZoneEntry], Field(min_length=1, max_length=64)]
     links: Annotated[list[_LinkEntry], Field(max_length=512)] = []
-
-    @model_validator(mode="after")
-    def _ends_exist(self) -> "_NetworkEntry":
-        ids = [zone.id for zone in self.zones]
-        problems = [f"zone id {zone_id} is used twice" for zone_id in sorted({i for i in ids if ids.count(i) > 1})]
-        for position, link in enumerate(self.links):
-            problems += [
-                f"links[{position}]: zone {end} is not in zones ({', '.join(ids)})"
-                for end in (link.source, link.target)
-                if end not in ids
-            ]
-            if link.source == link.target:
-                problems.append(f"links[{position}]: a link from {link.source} to itself carries nothing; remove it")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
 
 
 def read_network(path: Path) -> Network:
@@ -99,11 +72,61 @@ def read_network(path: Path) -> Network:
         raise ConfigError(f"{path}: is no valid YAML or JSON ({reason})") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds {type(content).__name__}; give `zones:` and `links:`, see examples/")
+    problems = [f"{path}: {problem}" for problem in _disagreements(content)]
     try:
         entry = _NetworkEntry.model_validate(content)
     except ValidationError as error:
-        raise ConfigError.from_problems(describe_problems(error, str(path))) from error
+        raise ConfigError.from_problems([*describe_problems(error, str(path)), *problems]) from error
+    if problems:
+        raise ConfigError.from_problems(problems)
     return Network(
         tuple(Zone(**zone.model_dump()) for zone in entry.zones),
         tuple(Link(**link.model_dump()) for link in entry.links),
     )
+
+
+def _disagreements(content: dict[str, Any]) -> list[str]:
+    """Faults between values that may each be fine: levels out of order, ids used twice, links that lead nowhere.
+
+    Looks at what was read, not at the checked entries, so that these faults are listed together with those of single
+    values; a value that is faulty itself is left out.
+    """
+    zones, links = (_dicts(content.get(name)) for name in ("zones", "links"))
+    problems = [f"zones[{place}]: {fault}" for place, zone in zones for fault in _levels_out_of_order(zone)]
+    ids = [_usable(_Id, zone.get("id")) for _, zone in zones]
+    problems += [f"zone id {i} is used twice" for i in sorted({i for i in ids if i is not None and ids.count(i) > 1})]
+    for place, link in links:
+        ends = [end for name in ("from", "to") if (end := _usable(str, link.get(name))) is not None]
+        if None not in ids:  # else the zone meant may be the one whose id is faulty
+            known = ", ".join(map(str, ids))
+            problems += [f"links[{place}]: zone {end} is not in zones ({known})" for end in ends if end not in ids]
+        if len(ends) == 2 and ends[0] == ends[1]:
+            problems.append(f"links[{place}]: a link from {ends[0]} to itself carries nothing; remove it")
+    return problems
+
+
+def _levels_out_of_order(zone: dict[str, Any]) -> list[str]:
+    low, top = (_usable(_Amount, zone.get(name)) for name in ("hydro_min_mwh", "hydro_max_mwh"))
+    if top is None:
+        return []
+    if low is not None and not low < top:
+        return [f"hydro_min_mwh {low:g} must be below hydro_max_mwh {top:g}"]
+    problems = []
+    for name, least in (("hydro_force_export_mwh", low), ("initial_level_mwh", 0.0)):
+        value = _usable(_Amount, zone.get(name))
+        if value is not None and least is not None and not least <= value <= top:
+            problems.append(f"{name} {value:g} must be within {least:g} and hydro_max_mwh {top:g}")
+    return problems
+
+
+def _dicts(entries: object) -> list[tuple[int, dict[str, Any]]]:
+    """The entries of a list that hold keys, with their places."""
+    return [(i, e) for i, e in enumerate(entries) if isinstance(e, dict)] if isinstance(entries, list) else []
+
+
+def _usable(kind: Any, value: object) -> Any:
+    """A value as the kind of entry it stands for; None where it cannot be one, which its own check reports."""
+    try:
+        return TypeAdapter(kind, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
+    except ValidationError:
+        return None

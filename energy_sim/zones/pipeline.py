@@ -1,6 +1,7 @@
 """From folders and options to a finished zones run: read, simulate, write."""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, timedelta
@@ -22,7 +23,7 @@ from energy_sim.zones.model import Factors, Network, Switches, ZoneInputs
 from energy_sim.zones.network_file import read_network
 from energy_sim.zones.norway import norway
 from energy_sim.zones.simulator import Period, Settings, simulate_period
-from energy_sim.zones.summary import daily_summary, transfer_table, zone_metrics
+from energy_sim.zones.summary import bounds, daily_summary, transfer_table, zone_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -58,25 +59,49 @@ def load(request: Request) -> ZoneInputs:
     Raises:
         DataError: a file cannot be used, or days asked for are not in the data.
     """
-    try:
-        first = request.start - timedelta(days=request.warm_up_days)
-    except OverflowError:
-        raise DataError(f"start: no calendar has {request.warm_up_days} days before {request.start}") from None
-    if request.warm_up_days:
-        lowest, _ = data_range(request.folders, request.network)
-        if first < lowest <= request.start:
-            most = (request.start - lowest).days
+    days = request.warm_up_days
+    if days:
+        lowest, highest = data_range(request.folders, request.network)
+        if lowest <= request.start < first_after_warm_up(request.start, days, lowest, highest):
             raise DataError(
-                f"warm-up: {request.warm_up_days} days before {request.start} begin before the data, which starts on"
-                f" {lowest}; give {most} or fewer, or start later"
+                f"warm-up: {days} days before {request.start} begin before the data, which starts on {lowest};"
+                f" give {(request.start - lowest).days} or fewer, or start on {lowest + timedelta(days=days)} or later"
             )
-    return load_inputs(request.folders, request.network, first, request.days + request.warm_up_days)
+    try:
+        first = request.start - timedelta(days=days)
+    except OverflowError:
+        raise DataError(f"start: no calendar has {days} days before {request.start}") from None
+    return load_inputs(request.folders, request.network, first, request.days + days)
+
+
+def first_after_warm_up(start: date, warm_up_days: int, lowest: date, highest: date) -> date:
+    """The start, or the first day after it that has its warm-up days in data from `lowest` to `highest`.
+
+    Raises:
+        DataError: the data have no more days than the warm-up.
+    """
+    most = (highest - lowest).days
+    if warm_up_days > most:
+        raise DataError(
+            f"warm-up: {warm_up_days} days leave none to report of the data, {lowest} to {highest};"
+            f" give {most} or fewer"
+        )
+    return max(start, lowest + timedelta(days=warm_up_days))
 
 
 def simulate_request(request: Request, inputs: ZoneInputs) -> Period:
     """Run the request with the compiled kernel."""
     compile_kernel()
-    return simulate_period(request.network, inputs, request.changes, request.warm_up_days)
+    period = simulate_period(request.network, inputs, request.changes, request.warm_up_days)
+    logger.info(
+        "simulated days=%d zones=%d transfers=%d unmet_mwh=%.0f spill_mwh=%.0f",
+        len(period.dates),
+        len(request.network.zones),
+        len(period.trace),
+        period.series[:, :, k.UNMET].sum(),
+        period.series[:, :, k.SPILL].sum(),
+    )
+    return period
 
 
 def change_setting(settings: Settings, name: str, value: object) -> Settings:
@@ -185,6 +210,7 @@ def totals(period: Period, inputs: ZoneInputs) -> dict[str, Any]:
         "first_day": str(period.dates[0]),
         "last_day": str(period.dates[-1]),
         "transfers": len(period.trace),
+        "opening_mwh": dict(zip(period.network.ids, period.opening_mwh.tolist(), strict=True)),
         "totals_mwh": {
             "demand": total[k.DEMAND],
             "wind_potential": total[k.WIND_POTENTIAL],
@@ -225,9 +251,17 @@ def write_run(
         period: the results.
         add_files: called with the folder being filled and the tables, to add figures and the like.
     """
+    logger.info(
+        "run first=%s days=%d warm_up_days=%d changes=%d transfers=%d",
+        period.dates[0],
+        len(period.dates),
+        request.warm_up_days,
+        len(request.changes) - 1,
+        len(period.trace),
+    )
     with whole_folder(target) as folder:
         tables = tables_of(period, request.changes)
-        write_tables(folder, tables)
+        write_tables(folder, tables, {"transfers": {"bound_by": bounds(period)}})
         write_json(folder / "summary.json", totals(period, inputs))
         for add in add_files:
             add(folder, tables)
@@ -257,6 +291,8 @@ class _Collector(logging.Handler):
     def __init__(self, lines: list[str]) -> None:
         super().__init__()
         self._lines = lines
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
+        if record.thread == self._thread:  # not what the server does for others meanwhile
+            self._lines.append(self.format(record))

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 MOST_MWH_A_DAY = 1e9  # above this the unit is wrong: the world uses some 8e7 MWh of electricity a day
 MOST_LEVEL_TWH = 1e3
 MOST_LEVEL_PCT = 200.0
+UNDATED = "undated"
 SHARE_LIMIT = 1.5  # a level column with no value above this holds shares of 1, not percent
 MWH_PER_GWH, MWH_PER_TWH = 1e3, 1e6
 
@@ -29,7 +30,10 @@ _LEVEL_COLUMN = re.compile(r"(\d{4}|median) ?(twh|%|pct)?", re.ASCII | re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What one file holds: rows, the first and last day (inflow: year) and how many values had to be filled."""
+    """What one file holds: rows, the first and last day (inflow: year) and how many values had to be filled.
+
+    Consumption in sequence begins where a run begins: ``first`` and ``last`` are ``UNDATED``.
+    """
 
     zone: str
     file: str
@@ -102,7 +106,7 @@ class Reading:
             table.complain(self.problems, date_column, [(i, text + mend) for i, text in again])
         if kind == "Consumption" and len(self.problems) == before and np.isnan(rows.values).all():
             self.problems.append(f"{table.path}: column {value_column} has no day with a value; give the demand")
-        self._report(zone, table, str(rows.first), str(rows.last))
+        self._report(zone, table, *((UNDATED, UNDATED) if in_sequence else (str(rows.first), str(rows.last))))
         return rows if len(self.problems) == before else None
 
     def inflow(self, zone: Zone) -> WeeklyYears | None:

@@ -154,7 +154,60 @@ def run_days(
         traced.append(trace[:rows])
     trace = np.concatenate(traced)
     trace[:, kernel.DAY] -= day0
-    return Period(network, inputs.dates[day0:day1], np.array(opening_mwh), series, trace, ends)
+    period = Period(network, inputs.dates[day0:day1], np.array(opening_mwh), series, trace, ends)
+    if logger.isEnabledFor(logging.DEBUG):
+        _log_days(period)
+    return period
+
+
+def _log_days(period: Period) -> None:
+    """Log every day at DEBUG: transfers in the order in which they were made, zones, totals by phase."""
+    for day, metrics in enumerate(period.series):
+        date = str(period.dates[day])
+        for t in period.transfers_of(day):
+            logger.debug(
+                "transfer date=%s phase=%d supplier=%s importer=%s hops=%d transit=%s sent_mwh=%.3f delivered_mwh=%.3f"
+                " links=%s source=%s bound_by=%s",
+                *(date, t.phase, t.supplier, t.importer, t.hops, t.transit_zone or "-", t.sent_mwh, t.delivered_mwh),
+                "|".join(f"{name}:{amount:.3f}" for name, amount in t.links),
+                *(t.source, t.bound_by),
+            )
+        for zone, row in zip(period.network.ids, metrics, strict=True):
+            logger.debug(
+                "zone date=%s zone=%s wind_used_mwh=%.3f local_hydro_mwh=%.3f imported_mwh=%.3f"
+                " exported_hydro_mwh=%.3f unmet_mwh=%.3f water_used_mwh=%.3f spill_mwh=%.3f level_mwh=%.3f",
+                *(
+                    date,
+                    zone,
+                    row[kernel.WIND_USED],
+                    row[kernel.LOCAL_HYDRO],
+                    _imported(row),
+                    row[kernel.EXPORTED_HYDRO],
+                ),
+                *(row[kernel.UNMET], row[kernel.WATER_USED], row[kernel.SPILL], row[kernel.LEVEL]),
+            )
+        total = metrics.sum(axis=0)
+        logger.debug(
+            "day date=%s demand_mwh=%.3f wind_used_mwh=%.3f import_phase2_mwh=%.3f local_hydro_mwh=%.3f"
+            " import_phase4_mwh=%.3f unmet_mwh=%.3f water_used_mwh=%.3f spill_mwh=%.3f",
+            *(
+                date,
+                total[kernel.DEMAND],
+                total[kernel.WIND_USED],
+                total[kernel.P2H1] + total[kernel.P2H2],
+                total[kernel.LOCAL_HYDRO],
+            ),
+            *(
+                total[kernel.P4H1] + total[kernel.P4H2],
+                total[kernel.UNMET],
+                total[kernel.WATER_USED],
+                total[kernel.SPILL],
+            ),
+        )
+
+
+def _imported(row: Floats) -> float:
+    return float(row[[kernel.P2H1, kernel.P2H2, kernel.P4H1, kernel.P4H2]].sum())
 
 
 def simulate_period(
@@ -185,14 +238,7 @@ def simulate_period(
         level = part.series[-1, :, kernel.LEVEL]
         parts.append(part)
     period = _join(parts)
-    logger.info(
-        "simulated days=%d zones=%d transfers=%d unmet_mwh=%.0f spill_mwh=%.0f",
-        stop,
-        len(network.zones),
-        len(period.trace),
-        period.series[:, :, kernel.UNMET].sum(),
-        period.series[:, :, kernel.SPILL].sum(),
-    )
+    logger.debug("period simulated first=%s days=%d transfers=%d", period.dates[0], stop, len(period.trace))
     return period
 
 

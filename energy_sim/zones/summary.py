@@ -102,6 +102,12 @@ def transfer_table(period: Period, with_source: bool = False) -> pd.DataFrame:
     return result
 
 
+def bounds(period: Period) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
+    """(N,) what kept each transfer from being larger, as `kernel.BOUNDS` names it."""
+    names = np.array(k.BOUNDS, dtype=object)
+    return np.asarray(names[period.trace[:, k.BOUND].astype(np.int64)])
+
+
 def iso_dates(period: Period) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
     """(T,) the days as ISO text."""
     return np.datetime_as_string(period.dates.astype("datetime64[D]")).astype(object)

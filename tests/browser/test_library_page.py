@@ -163,6 +163,7 @@ def test_a_saved_run_is_in_the_library_plays_back_the_same_days_without_switches
     page.click("#zones-saved a")  # straight from the live session, in the same window
     page.wait("new URLSearchParams(location.search).get('session') && kraftflyt.zonesPage().last.n === 4", "playback")
     page.wait("document.querySelectorAll('[data-switch]').length === 0", "a page without switches")
+    assert page.js("return kraftflyt.zonesPage().events") == [[1, "two_hop", False]]
     for tick in (0, 1, 4):
         page.scrub(tick) if tick else None
         day = message_of_day(server.config_file, tick, tuple(e for e in events if e.tick <= tick), start="2018-01-12")
@@ -177,7 +178,8 @@ def test_a_saved_run_is_in_the_library_plays_back_the_same_days_without_switches
     page.js(f"[...{row}.querySelectorAll('button')].find(b => b.textContent === 'Export').click()")
     _, packed = downloaded(downloads, ".zip")
     files = set(zipfile.ZipFile(io.BytesIO(packed)).namelist())
-    assert {f"{name}/{f}" for f in ("params.json", "summary.json", "transfers.csv", "daily_summary.csv")} <= files
+    expected = ("params.json", "summary.json", "transfers.csv", "daily_summary.csv", "simulation.log")
+    assert {f"{name}/{f}" for f in (*expected, "figures/reservoir_levels.html")} <= files
 
     page.js(f"[...{row}.querySelectorAll('button')].find(b => b.textContent === 'Delete').click()")
     alert = wait_until(lambda: dialog(page), "the question")
@@ -231,3 +233,27 @@ def test_two_runs_side_by_side_show_their_totals_and_the_difference(page, server
     a, b = (float(series[:days, :, k.DEMAND].sum()) for days in (3, 4))
     assert shown["demand"] == [format_energy(a), format_energy(b), format_energy(a - b)]
     page.wait("document.querySelectorAll('#library-side-by-side .js-plotly-plot').length === 2", "two charts")
+
+
+def test_a_figure_and_a_table_of_a_run_are_downloaded_from_the_library(page, server, downloads):
+    name = saved_run(page, 3)
+    page.load("/library")
+    page.wait("document.getElementById('library-file-run')")
+    page.click("#library-file-get")
+    page.wait("/choose a run first/.test(document.getElementById('toast').textContent)", "the message")
+    choose(page, "library-file-run", name)
+    page.wait("!document.getElementById('library-file-get').disabled")
+    page.click("#library-file-get")
+    file_name, content = downloaded(downloads, ".png")
+    assert file_name == f"{name}_network.png"
+    assert content.startswith(b"\x89PNG\r\n")
+    choose(page, "library-file-what", "Table: days")
+    page.js(
+        "[...document.querySelectorAll('#library-file-kind label')]"
+        ".find(l => l.textContent.trim() === 'CSV').querySelector('input').click()"
+    )
+    page.wait("!document.getElementById('library-file-get').disabled")
+    page.click("#library-file-get")
+    file_name, content = downloaded(downloads, ".csv")
+    assert file_name == f"{name}_daily_summary.csv"
+    assert content == (server.folder / "runs" / name / "daily_summary.csv").read_bytes()

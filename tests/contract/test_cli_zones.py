@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 from energy_sim.cli import main
+from energy_sim.zones.kernel import BOUNDS
 
 ENTRY = [sys.executable, "-c", "from energy_sim.cli import main; main()"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,9 +180,10 @@ def test_a_run_writes_exactly_the_files_columns_and_rows_that_are_promised(writt
     assert list(metrics.date) == [date for date in daily.date for _ in range(zones)]
     for name in ("daily_summary", "zone_metrics", "transfers"):
         exact = pd.read_csv(out / f"{name}.csv", keep_default_na=False)
-        pd.testing.assert_frame_equal(
-            pd.read_parquet(out / f"{name}.parquet"), exact, check_dtype=False, rtol=0, atol=0
-        )
+        packed = pd.read_parquet(out / f"{name}.parquet")
+        if name == "transfers":
+            assert set(packed.pop("bound_by")) <= set(BOUNDS) - {"not_recorded"}  # in this file only
+        pd.testing.assert_frame_equal(packed, exact, check_dtype=False, rtol=0, atol=0)
 
 
 def test_the_three_files_agree_with_each_other(written):
@@ -292,6 +294,8 @@ def options(config, tmp_path_factory) -> dict[str, Path]:
         "warm_up": ["--start", "2020-01-11", "--warm-up", 10],
         "late": ["--start", "2020-01-11"],
         "range": ["--start", "2020-01-11", "--days", 5],
+        "warm_up_only": ["--warm-up", 10],
+        "warm_up_days": ["--warm-up", 10, "--days", 5],
     }
     done = all_at_once(
         config,
@@ -370,6 +374,16 @@ def test_warm_up_days_change_the_start_but_are_in_no_result(options):
     pd.testing.assert_frame_equal(warm, plain[10:].reset_index(drop=True))
 
 
+def test_warm_up_days_without_a_start_move_the_first_day_and_keep_the_last_or_the_number_of_days(options):
+    only, five, warm = (tables(options[name])[0] for name in ("warm_up_only", "warm_up_days", "warm_up"))
+    pd.testing.assert_frame_equal(only, warm)  # the same as with the start that was moved to
+    pd.testing.assert_frame_equal(five, warm[:5])
+    assert "first day moved from=2020-01-01 to=2020-01-11 warm_up_days=10" in (
+        options["warm_up_only"] / "simulation.log"
+    ).read_text(encoding="utf-8")
+    assert json.loads((options["warm_up_only"] / "params.json").read_text())["start"] == "2020-01-11"
+
+
 def test_start_and_days_choose_the_period(options):
     daily = tables(options["range"])[0]
     assert list(daily.date) == ["2020-01-11", "2020-01-12", "2020-01-13", "2020-01-14", "2020-01-15"]
@@ -444,7 +458,17 @@ BAD_FILES = {  # what is done to a good folder -> what the one line must say
     ),
     "infinite": (replace("A_Wind_Production.csv", "01-03,100", "01-03,inf"), ["A_Wind_Production.csv", "infinite"]),
     "week 54": (replace("A_Effective_Inflow.csv", "\n52,", "\n54,"), ["A_Effective_Inflow.csv", "54"]),
-    "two faults": (lambda f: (remove("A_Consumption.csv")(f), empty("B_Consumption.csv")(f)), ["and 1 more"]),
+    "two faults": (
+        lambda f: (remove("A_Consumption.csv")(f), empty("B_Consumption.csv")(f)),
+        ["A_Consumption.csv: not found", "B_Consumption.csv: the file is empty"],
+    ),
+    "faults of three kinds in one network": (
+        lambda f: [
+            replace("network.yaml", *change)(f)
+            for change in (("to: B", "to: X"), ("hydro_min_mwh: 1000", "hydro_min_mwh: 60000"), ("lat: 60", "lat: 99"))
+        ],
+        ["links[0]: zone X", "zones[0]: hydro_min_mwh 60000 must be below", "zones[0].lat: 99.0 is above 90"],
+    ),
     "unknown zone in a link": (replace("network.yaml", "to: B", "to: X"), ["network.yaml", "links[0]", "X", "A, B"]),
     "self link": (replace("network.yaml", "to: B", "to: A"), ["network.yaml", "links[0]", "itself"]),
     "loss of 1": (
@@ -473,7 +497,11 @@ BAD_OPTIONS = {
     "start after the data": (["--start", "2018-01-15"], ["2018-01-15", "2018-01-01 to 2018-01-14"]),
     "too many days": (["--start", "2018-01-10", "--days", "6"], ["6", "2018-01-01 to 2018-01-14"]),
     "no days": (["--days", "0"], ["--days", "0 is below 1"]),
-    "warm-up before the data": (["--start", "2018-01-03", "--warm-up", "3"], ["warm-up", "2018-01-01", "2 or fewer"]),
+    "warm-up before the data": (
+        ["--start", "2018-01-03", "--warm-up", "3"],
+        ["warm-up", "2018-01-01", "2 or fewer", "start on 2018-01-04 or later"],
+    ),
+    "warm-up of all the data": (["--warm-up", "14"], ["warm-up", "14", "2018-01-01 to 2018-01-14", "13 or fewer"]),
     "warm-up before the calendar": (["--warm-up", "99999999999"], ["99999999999"]),
     "no such date": (["--start", "2018-02-30"], ["--start", "2018-02-30", "YYYY-MM-DD"]),
     "factor out of range": (["--wind-factor", "5.5"], ["--wind-factor", "5.5", "0 to 5"]),
@@ -552,6 +580,20 @@ def test_log_lines_at_the_usual_level_do_not_repeat_the_error_line(config, tmp_p
         done.stderr.splitlines()[-1]
     ]
     assert "Traceback" not in done.stderr
+
+
+def test_at_debug_the_log_of_a_run_has_a_line_for_every_transfer_zone_and_day(config, tmp_path):
+    out = tmp_path / "out"
+    done = energy_sim(config, "zones", "run", *SMALL, "--days", 3, "--out", out, "--no-figures", level="DEBUG")
+    assert done.returncode == 0
+    log = (out / "simulation.log").read_text(encoding="utf-8")
+    kinds = re.findall(r" DEBUG +energy_sim\.zones\.simulator: (transfer|zone|day) date=(\S+)", log)
+    days = ["2020-01-01", "2020-01-02", "2020-01-03"]
+    assert [date for kind, date in kinds if kind == "day"] == days
+    assert [date for kind, date in kinds if kind == "zone"] == [day for day in days for _ in range(4)]
+    assert [date for kind, date in kinds if kind == "transfer"] == list(tables(out)[2].date)
+    assert log.count("simulated days=3 zones=4") == 1
+    assert "sent_mwh=" in done.stderr
 
 
 def test_gaps_are_filled_counted_and_logged_and_a_missing_level_file_is_no_fault(config, tmp_path):
@@ -660,6 +702,9 @@ def test_wrong_words_exit_2_with_one_line(config):
         "missing option": ["zones", "ensemble"],
         "a word too many": ["runs", "list", "all"],
         "unknown level": ["--log-level", "LOUD", "runs", "list"],
+        "level after the command": ["zones", "run", "--log-level", "DEBUG"],
+        "log file after the command": ["runs", "list", "--log-file", "x.log"],
+        "configuration after the command": ["serve", "--config", "x.yaml"],
         "log file in a place that cannot be": ["--log-file", "/proc/nowhere/x.log", "runs", "list"],
         "missing configuration": ["--config", "absent.yaml", "runs", "list"],
     }
@@ -667,6 +712,7 @@ def test_wrong_words_exit_2_with_one_line(config):
         assert (name, done.returncode, done.stderr.count("\n"), done.stdout) == (name, 2, 1, "")
         assert done.stderr.startswith("energy-sim: ")
         assert len(done.stderr) > 30
+        assert ("give --config, --log-level and --log-file before the command" in done.stderr) == ("after the" in name)
 
 
 def test_interrupting_an_ensemble_exits_1_without_traceback_and_leaves_nothing(config, tmp_path):
@@ -714,10 +760,16 @@ def test_an_ensemble_writes_quantiles_totals_and_parameters(config, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_check_data_lists_every_fault_on_stdout_and_the_first_on_stderr(config, tmp_path):
+def test_check_data_lists_every_fault_on_stdout_and_in_one_line_on_stderr(config, tmp_path):
     fine = energy_sim(config, "zones", "check-data", *SMALL)
     assert (fine.returncode, fine.stderr) == (0, "")
     assert "2020-01-01 to 2020-02-29" in fine.stdout
+    undated = write_inputs(tmp_path / "undated")
+    write(undated / "A_Consumption.csv", ["Daily_Consumption", *["300"] * 14])
+    fine = energy_sim(config, "zones", "check-data", "--network", undated / "network.yaml", "--input", undated)
+    assert (fine.returncode, fine.stderr) == (0, "")
+    assert re.search(r"A_Consumption\.csv +14 +undated +undated", fine.stdout)
+    assert "undated: A_Consumption.csv: its first row is the first simulated day of a run" in fine.stdout
     folder = write_inputs(tmp_path / "bad")
     remove("A_Consumption.csv")(folder)
     replace("B_Consumption.csv", "01-05,300", "01-05,-1")(folder)
@@ -725,6 +777,8 @@ def test_check_data_lists_every_fault_on_stdout_and_the_first_on_stderr(config, 
     assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
     assert "A_Consumption.csv: not found" in bad.stdout
     assert "B_Consumption.csv: row 6" in bad.stdout
+    assert "A_Consumption.csv: not found" in bad.stderr
+    assert "B_Consumption.csv: row 6" in bad.stderr
 
 
 @pytest.mark.slow

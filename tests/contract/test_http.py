@@ -207,12 +207,13 @@ def test_names_of_runs_from_outside_are_checked(client, callbacks, name):
         callback = next(c for key, c in callbacks.items() if wanted in key)
         prop = "n_clicks" if wanted == "run-export" else "submit_n_clicks"
         target = {"type": wanted, "run": name}
-        out_id, out_prop = callback["output"].rsplit(".", 1)
+        places = [part.rsplit(".", 1) for part in callback["output"].strip(".").split("...")]
+        outputs = [{"id": component, "property": part} for component, part in places]
         answer = client.post(
             "/_dash-update-component",
             json={
                 "output": callback["output"],
-                "outputs": {"id": out_id, "property": out_prop},
+                "outputs": outputs if len(outputs) > 1 else outputs[0],
                 "inputs": [[{"id": target, "property": prop, "value": 1}]],
                 "state": [],
                 "changedPropIds": [f"{json.dumps(target, sort_keys=True, separators=(',', ':'))}.{prop}"],

@@ -414,7 +414,7 @@ def test_all_faults_of_all_files_are_found_together(files: Files) -> None:
         "A_Consumption.csv: row 5, column Date: '2016-01-99' is not a date",
         "A_Effective_Inflow.csv: not found",
     ]
-    with pytest.raises(DataError, match=r"'-12' is negative.*\(and 4 more\)$"):
+    with pytest.raises(DataError, match=r"'-12' is negative.*'x' is not a number.*A_Effective_Inflow\.csv: not found"):
         files.load()
 
 
@@ -450,6 +450,16 @@ def test_check_data_still_reports_good_zones_beside_a_bad_one(tmp_path: Path) ->
     assert len(report.problems) == 1
     assert [(f.zone, f.count) for f in report.fills] == [("A", 1)]
     assert {r.file for r in report.files if r.zone == "B"} == {"B_Consumption.csv", "B_Effective_Inflow.csv"}
+
+
+def test_check_data_dates_no_file_that_has_no_dates(files: Files) -> None:
+    files.put(DEMAND, "Daily_Consumption\n" + "5\n" * 14)
+    report = check_data([files.folder], NET)
+    assert [(f.file, f.rows, f.first, f.last) for f in report.files[:2]] == [
+        ("A_Wind_Production.csv", 28, "2016-01-01", "2016-01-28"),
+        ("A_Consumption.csv", 14, "undated", "undated"),
+    ]
+    assert (report.problems, report.first, report.last) == ((), date(2016, 1, 1), date(2016, 1, 14))
 
 
 def test_check_data_of_an_empty_folder_lists_every_file_that_is_missing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Ensembles: inflow years in turn, factors, quantiles; one scenario equals the run it stands for."""
 
+import logging
 from dataclasses import replace
 from datetime import date
 
@@ -146,3 +147,17 @@ def test_what_would_not_fit_into_memory_is_refused(monkeypatch):
     monkeypatch.setattr(ensemble, "_MAX_CELLS", 5)
     with pytest.raises(DataError, match="2 scenarios x 3 days x 1 zones is above 5; take fewer"):
         run_ensemble(network, inputs, Settings(), [Scenario(1995, Factors())] * 2)
+
+
+def test_a_limited_opening_level_is_warned_of_once_for_each_reservoir_factor(caplog):
+    network, inputs = made("2016-01-04", 2, {2015: 10.0, 2016: 20.0})
+    factors = [Factors(reservoir=r) for r in (1.0, 2.5, 4.0)]
+    scenarios = all_scenarios(inputs, (), factors) * 6
+    with caplog.at_level(logging.WARNING, logger="energy_sim"):
+        run_ensemble(network, inputs, Settings(), scenarios)
+    said = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(scenarios) == 36
+    assert said == [
+        "opening level limited zone=A wanted_mwh=1250 given_mwh=1000",
+        "opening level limited zone=A wanted_mwh=2000 given_mwh=1000",
+    ]

@@ -77,7 +77,8 @@ def test_history_with_events_equals_stepping_through_them(live):
 
 
 def test_the_command_line_would_give_the_same_days(live, config):
-    request = live.request({"input": config.zones.input}, EVENTS, 30, config.root)
+    request = live.request({"input": list(config.zones.input)}, EVENTS, 30, config.root)
+    assert request.folders == config.paths(config.zones.input)
     assert sorted(request.changes) == [0, 5, 20]
     period = simulate_request(request, live.inputs)
     assert np.array_equal(period.series[:31], live.history(EVENTS, 30).series)
@@ -145,7 +146,7 @@ def test_bad_values_of_controls_are_refused(live, control, value):
 def test_default_parameters_follow_the_configuration(config):
     parameters = default_parameters(config)
     assert parameters == {
-        "input": "input/zones", "network": "", "start": "2016-01-01", "days": 2557, "warm_up_days": 0,
+        "input": ["input/zones"], "network": "", "start": "2016-01-01", "days": 2557, "warm_up_days": 0,
         "reservoir_factor": 1.0, "hydro_efficiency": 1.0, "loss_factor": 0.0,
     }  # fmt: skip
     assert json.loads(json.dumps(parameters)) == parameters
@@ -165,3 +166,34 @@ def test_default_parameters_reach_beyond_the_configured_days_and_refuse_what_no_
     for day in (date(2015, 12, 31), date(2023, 1, 1)):
         with pytest.raises(DataError, match=f"start {day}: the data covers 2016-01-01 to 2022-12-31"):
             default_parameters(config, day)
+
+
+def test_a_session_that_holds_its_folder_as_text_still_opens(config):
+    parameters = {**default_parameters(config, date(2022, 12, 1)), "input": "input/zones"}
+    live = open_zones(config, parameters)
+    assert live.last_tick == 30
+    assert live.request(parameters, (), 3, config.root).folders == (config.root / "input" / "zones",)
+
+
+def test_warm_up_days_move_the_first_day_of_a_session_into_the_data_and_refuse_an_earlier_one(config):
+    warm = config.model_copy(update={"zones": config.zones.model_copy(update={"warm_up_days": 30})})
+    parameters = default_parameters(warm)
+    assert (parameters["start"], parameters["days"]) == ("2016-01-31", 2527)
+    assert open_zones(warm, parameters).date_of(0) == date(2016, 1, 31)
+    assert default_parameters(warm, date(2016, 1, 31))["start"] == "2016-01-31"
+    with pytest.raises(DataError, match=r"start 2016-01-30: 30 warm-up days do not fit .* choose 2016-01-31 or later"):
+        default_parameters(warm, date(2016, 1, 30))
+
+
+def test_the_neighbours_open_from_a_configuration_with_two_folders(tmp_path, root):
+    example = root / "examples" / "norway_neighbours"
+    (tmp_path / "mine.yaml").write_text(
+        f"zones: {{input: ['{root}/input/zones', '{example}/input'], network: '{example}/network.yaml',"
+        " start: 2018-01-01, days: 365}"
+    )
+    config = load_config(tmp_path / "mine.yaml")
+    parameters = json.loads(json.dumps(default_parameters(config)))
+    assert parameters["input"] == [str(root / "input" / "zones"), str(example / "input")]
+    live = open_zones(config, parameters)
+    assert (len(live.network.zones), live.last_tick) == (13, 364)
+    assert live.inputs.demand_mwh[0].min() > 0

@@ -122,3 +122,20 @@ def test_skipped_days_come_as_chart_rows_oldest_first(live):
 def test_marks_leave_out_changes_that_no_day_will_show(live):
     events = [Event(1, 3, "wind", False), Event(2, live.last_tick + 1, "wind", True)]
     assert event_marks(events, live) == [[3, "wind", False]]
+
+
+def test_zones_whose_explanation_does_not_fit_are_counted_at_the_end(root):
+    wide = neighbours(root)
+    cut = 0
+    for frame in days(wide, {"consumption_factor": 5.0, "local_hydro": False}, 20):
+        message = tick_message(frame, [], wide)
+        short = {zone for zone, amounts in zip(wide.network.ids, message["z"], strict=True) if amounts[4] > 0.05}
+        assert len(encode(message)) <= MAX_BYTES
+        *explained, last = message["why"]
+        if last[0] == "…":
+            cut += 1
+            assert len(last) == 2
+            assert last[1] == len(short) - len(explained) > 0
+        else:
+            assert {line[0] for line in message["why"]} == short
+    assert cut > 0

@@ -82,7 +82,6 @@ def test_parallel_links_are_kept(tmp_path):
         ({"id": "A\n"}, "zones[0].id: 'A\\n' does not match"),
         ({"id": False}, "zones[0].id: False is refused"),  # YAML reads `NO` so
         ({"turbines": 3}, "zones[0].turbines: unknown key"),
-        ({"id": "B"}, "zone id B is used twice; links[0]: zone A is not in zones (B, B)"),
     ],
 )
 def test_bad_zones_are_named(tmp_path, zone, says):
@@ -105,6 +104,27 @@ def test_bad_zones_are_named(tmp_path, zone, says):
 def test_bad_links_are_named(tmp_path, link, says):
     (found,) = problems(tmp_path, network(link=link))
     assert found.startswith(says)
+
+
+def test_faults_between_values_are_listed_together_with_faults_of_single_values(tmp_path):
+    content = network({"id": "B", "hydro_force_export_mwh": 1, "initial_level_mwh": 50001}, {"loss_factor": 2})
+    content["zones"].append({**ZONE, "id": "C", "hydro_max_mwh": 900, "lon": 200})
+    content["links"].append({"from": "C", "to": "C", "capacity_mwh_per_day": 1})
+    assert problems(tmp_path, content) == [
+        "zones[2].lon: 200 is above 180; give 180 or less",
+        "links[0].loss_factor: 2 is not below 1; give less than 1",
+        "zones[0]: hydro_force_export_mwh 1 must be within 1000 and hydro_max_mwh 50000",
+        "zones[0]: initial_level_mwh 50001 must be within 0 and hydro_max_mwh 50000",
+        "zones[2]: hydro_min_mwh 1000 must be below hydro_max_mwh 900",
+        "zone id B is used twice",
+        "links[0]: zone A is not in zones (B, B, C)",
+        "links[1]: a link from C to itself carries nothing; remove it",
+    ]
+
+
+@pytest.mark.parametrize("content", [{"zones": "A", "links": 3}, {"zones": [1, None], "links": ["A>B"]}, {"zones": {}}])
+def test_entries_of_another_shape_are_faults_not_crashes(tmp_path, content):
+    assert problems(tmp_path, content)
 
 
 def test_all_faults_are_listed_at_once(tmp_path):

@@ -127,6 +127,46 @@ def test_a_trace_row_names_the_way_and_the_energy_on_each_line(case):
     assert (found.source, found.bound_by) == ("hydro", "first_link")
 
 
+@pytest.fixture
+def two_zones():
+    """A full zone of 100 MWh a day that sends 50 MWh to a neighbour without turbines, with 20 % lost, for two days."""
+    full = make_zone("F", initial_level_mwh=900.0, hydro_max_daily_production_mwh=100.0)
+    network = Network((full, make_zone("N", hydro_max_daily_production_mwh=0.0)), (Link("F", "N", 50.0, 0.2),))
+    return network, make_inputs(network, [[0.0, 5.0]] * 2, [[30.0, 60.0]] * 2, [[0.0, 7.0]] * 2)
+
+
+def test_at_debug_every_transfer_zone_and_day_is_a_line(two_zones, caplog):
+    network, inputs = two_zones
+    with caplog.at_level(logging.DEBUG, "energy_sim.zones.simulator"):
+        run_days(network, inputs, Settings(), inputs.initial_level_mwh, 1, 2)
+    assert [message.split(" date=2016-01-02 ") for message in caplog.messages] == [
+        ["transfer", (
+            "phase=2 supplier=F importer=N hops=1 transit=- sent_mwh=50.000 delivered_mwh=40.000 links=F>N:50.000"
+            " source=hydro bound_by=first_link"
+        )],
+        ["zone", (
+            "zone=F wind_used_mwh=0.000 local_hydro_mwh=30.000 imported_mwh=0.000 exported_hydro_mwh=50.000"
+            " unmet_mwh=0.000 water_used_mwh=80.000 spill_mwh=0.000 level_mwh=820.000"
+        )],
+        ["zone", (
+            "zone=N wind_used_mwh=5.000 local_hydro_mwh=0.000 imported_mwh=40.000 exported_hydro_mwh=0.000"
+            " unmet_mwh=15.000 water_used_mwh=0.000 spill_mwh=0.000 level_mwh=507.000"
+        )],
+        ["day", (
+            "demand_mwh=90.000 wind_used_mwh=5.000 import_phase2_mwh=40.000 local_hydro_mwh=30.000"
+            " import_phase4_mwh=0.000 unmet_mwh=15.000 water_used_mwh=80.000 spill_mwh=0.000"
+        )],
+    ]  # fmt: skip
+
+
+def test_above_debug_no_day_is_written_out(two_zones, caplog, monkeypatch):
+    network, inputs = two_zones
+    monkeypatch.setattr(simulator, "_log_days", lambda *_: pytest.fail("a line for nobody"))
+    with caplog.at_level(logging.INFO, "energy_sim"):
+        assert len(simulate_period(network, inputs, {0: Settings()}).dates) == 2
+    assert caplog.messages == []
+
+
 def test_running_out_of_trace_rows_is_an_error_not_a_loss(case, monkeypatch):
     network, inputs = case
     monkeypatch.setattr(simulator.kernel, "trace_rows", lambda _tables, _days: 1)
