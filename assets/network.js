@@ -142,10 +142,11 @@
     name.textContent = node.id;
     if (node.id.length > 5) { name.setAttribute('textLength', 1.7 * r); name.setAttribute('lengthAdjust', 'spacingAndGlyphs'); }
     const level = el('text', { class: 'kf-node-level', y: 13 * k }, group);
+    const short = el('text', { class: 'kf-node-short', y: 19 * k }, group);
     const low = el('g', { class: 'kf-node-low', transform: `translate(${0.8 * r},${0.74 * r}) scale(${Math.max(k, 0.8)})` }, group);
     el('path', { d: 'M0,-10L10.5,8.5L-10.5,8.5Z' }, low);
     el('text', { y: 6.4 }, low).textContent = '!';
-    return { group, fill, level, r };
+    return { group, fill, level, short, r };
   }
 
   function drawLegend(parent, columns) {
@@ -326,6 +327,9 @@
       const known = Number.isFinite(pct), below = (last.flags || [])[i], forced = (last.forced || [])[i];
       n.fill.style.transform = `translateY(${n1(n.r - 2 * n.r * Math.min(Math.max(known ? pct : 0, 0), 100) / 100)}px)`;
       n.level.textContent = known ? formatNumber(pct) + NBSP + '%' : '–';
+      const unmet = ((last.zones || [])[i] || [])[4] || 0;
+      n.short.textContent = unmet > LIVE_MWH ? MINUS + formatEnergy(unmet) : '';
+      n.group.classList.toggle('kf-short', unmet > LIVE_MWH);
       n.group.classList.toggle('kf-below-min', Boolean(below));
       n.group.classList.toggle('kf-forced', Boolean(forced));
       n.group.setAttribute('aria-label', nodeTip(i).map(row => row.join(' ')).join(', '));

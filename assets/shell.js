@@ -37,11 +37,25 @@
   // --- commands: one at a time, in order; the next goes when the server has answered ---
   const queue = [];
   let sent = null, sentAt = 0, number = Date.now(), again = 0;
-  kf.send = function (name, value) {
+  const MOVES = { step: 1, back: -1 }, JUMPS = new Set(['play', 'pause', 'reset', 'scrub', 'day', 'end', 'restart']);
+  kf.send = function (name, value, byStory) {
     if (!document.querySelector('[data-live]')) return; // no page that takes commands is open
-    queue.push({ name, value: value === undefined ? null : value });
+    if (!byStory && kf.stopStory) kf.stopStory();
+    const next = { name, value: value === undefined ? null : value };
+    const last = queue[queue.length - 1];
+    if (MOVES[name] && sent) { // steps asked for while the server answers become one move
+      if (last && last.name === 'move') { last.value += MOVES[name]; pump(); return; }
+      Object.assign(next, { name: 'move', value: MOVES[name] });
+    }
+    if (JUMPS.has(name) && !byStory) dropQueued(c => c.name === 'move');
+    if (name === 'scrub' || name === 'reset') dropQueued(c => c.name === 'scrub');
+    if (!JUMPS.has(name) && !MOVES[name]) dropQueued(c => c.name === name); // only the last value counts
+    queue.push(next);
     pump();
   };
+  function dropQueued(which) {
+    for (let i = queue.length - 1; i >= 0; i--) if (which(queue[i])) queue.splice(i, 1);
+  }
   kf.acknowledge = function (n) {
     if (sent && n === sent.n) sent = null;
     pump();
@@ -90,7 +104,6 @@
     const button = event.target.closest('[data-command],[data-switch],[data-action],[data-tab]');
     if (!button || button.disabled) return;
     const d = button.dataset;
-    if ((d.command || d.switch) && kf.stopStory) kf.stopStory();
     if (d.command) kf.send(d.command === 'play' && button.dataset.playing === '1' ? 'pause' : d.command, d.value);
     if (d.switch) {
       const on = button.getAttribute('aria-checked') !== 'true';
@@ -105,6 +118,14 @@
   // the link to the page that is open would take the session out of the address; from playback it opens a session
   document.addEventListener('click', event => {
     const open = event.target.closest('.kf-nav-link[aria-current="page"]'), zones = kf.zonesPage && kf.zonesPage();
+    const back = event.target.closest('.kf-nav-link') && kf.zonesAddress && !document.querySelector('.kf-zones-grid');
+    if (back && new URL(event.target.closest('.kf-nav-link').href).pathname === '/zones' && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault(); // back to the session of this window; "Open the zones" on the overview begins a new one
+      event.stopPropagation();
+      history.pushState({}, '', kf.zonesAddress());
+      window.dispatchEvent(new CustomEvent('_dashprivate_pushstate'));
+      return;
+    }
     if (!open || event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (document.querySelector('.kf-zones-grid') && zones && !zones.command.includes(' run ')) return;
     event.preventDefault();
@@ -121,13 +142,19 @@
       Object.assign(input, { type: 'range', id, min: d.min, max: d.max, step: d.step, value: d.value });
       out.htmlFor = id;
       const show = () => { out.textContent = format(d.range, Number(input.value), d.unit); input.setAttribute('aria-valuetext', out.textContent); };
-      input.addEventListener('input', show);
-      input.addEventListener('change', () => { if (d.range !== 'reservoir_factor') kf.send(d.range, Number(input.value)); });
-      place.kfSet = value => { if (document.activeElement !== input || Number(input.value) === value) { input.value = value; show(); } };
+      input.addEventListener('input', () => { place.dragging = true; show(); });
+      input.addEventListener('change', () => { place.dragging = false; if (d.range !== 'reservoir_factor') kf.send(d.range, Number(input.value)); });
+      place.kfSet = value => { if (!place.dragging) { input.value = value; show(); } };
       place.append(label, input, out);
       show();
     });
   };
+
+  // a slider or choice used with the mouse leaves the keys free for playback
+  let pointer = false;
+  document.addEventListener('pointerdown', () => { pointer = true; }, true);
+  document.addEventListener('keydown', () => { pointer = false; }, true);
+  document.addEventListener('change', event => { if (pointer && event.target.matches('input[type=range],input[type=radio],input[type=checkbox],select')) event.target.blur(); });
 
   // --- keys: they press the visible buttons ---
   const press = selector => { const b = document.querySelector(selector); if (b && !b.disabled && b.offsetParent !== null || b && document.body.classList.contains('kf-presenting')) b.click(); return Boolean(b); };
@@ -149,7 +176,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = event.target;
     if (target.closest('input:not([type=range]):not([type=checkbox]):not([type=radio]),textarea,select,[role=combobox],[role=listbox],dialog[open]')) return;
-    if (target.matches('input') && /^(Arrow|Home|End| )/.test(event.key)) return;
+    if (target.matches('input') && (/^(Arrow|Home|End)/.test(event.key) || (event.key === ' ' && target.type !== 'range'))) return;
     if (target.closest('button,a,summary') && event.key === ' ') return;
     if (target.closest('[role=tablist]') && /^Arrow/.test(event.key)) return;
     const page = /^[1-9]$/.test(event.key) && document.querySelectorAll('.kf-nav-link')[Number(event.key) - 1];

@@ -41,6 +41,7 @@
     buildCards(); buildScrub(); buildStart(); buildStories();
     kf.upgradeRanges(formatRange);
     kf.setQuery({ session: link.session, key: link.key || null, run: null, start: null });
+    kf.zonesAddress = () => '/zones?session=' + link.session + (link.key ? '&key=' + link.key : '') + '&view=' + page.tab;
     const asked = new URLSearchParams(location.search).get('view');
     kf.showTab(asked && byId('tab-' + asked) ? asked : 'transfers');
     const rules = document.querySelector('.kf-rules');
@@ -76,7 +77,7 @@
       const before = m.prev.length ? of(m.prev) : null, change = before === null ? null : now - before;
       const arrow = change === null || Math.abs(change) < 0.05 ? '=' : change > 0 ? '▲' : '▼';
       c.note.textContent = change === null ? 'first day' : arrow === '=' ? '= unchanged' : arrow + NBSP + amount(Math.abs(change));
-      if (hop) c.more.textContent = '2-hop ' + amount(hop(m.tot));
+      if (hop) c.more.textContent = hop(m.tot) > 0.05 ? '2-hop ' + amount(hop(m.tot)) : '';
       c.card.classList.toggle('kf-alarm', name === 'Unmet' && now > 1e-6);
     });
   }
@@ -94,7 +95,7 @@
     ends.append(el('span', '', ''), el('span', '', ''));
     place.append(marks, input, ends);
     page.scrub = { input, marks, ends };
-    byId('zones-date').replaceChildren(el('span'), el('small'));
+    byId('zones-date').replaceChildren(el('span'), el('small'), el('small', 'kf-date-rules'));
   }
   function drawTransport(m) {
     const s = page.scrub;
@@ -107,7 +108,7 @@
       byId('zones-date').firstChild.textContent = longDate(m.d);
     }
     s.input.setAttribute('aria-valuetext', longDate(m.d));
-    byId('zones-date').lastChild.textContent = `day ${number(m.t + 1)} of ${number(m.n + 1)}` + (m.e ? ' · the end' : m.p ? '' : ' · paused');
+    byId('zones-date').children[1].textContent = `day ${number(m.t + 1)} of ${number(m.n + 1)}` + (m.e ? ' · the end' : m.p ? '' : ' · paused');
     const play = document.querySelector('[data-command="play"]');
     if (play) {
       play.dataset.playing = m.p ? '1' : '0';
@@ -146,7 +147,7 @@
     label.htmlFor = 'start-date';
     place.replaceChildren(label, input);
   }
-  kf.actions.restart = () => kf.send('restart', { start: byId('start-date').value, reservoir_factor: Number(byId('range-reservoir_factor').value) });
+  kf.actions.restart = () => !byId('start-date').value ? kf.toast('Choose a first day, such as ' + dateOf(0) + '.') : kf.send('restart', { start: byId('start-date').value, reservoir_factor: Number(byId('range-reservoir_factor').value) });
   kf.actions.split = button => {
     const on = button.getAttribute('aria-pressed') !== 'true';
     button.setAttribute('aria-pressed', String(on));
@@ -162,10 +163,14 @@
       const range = document.querySelector(`[data-range="${name}"]`);
       if (range && range.kfSet) range.kfSet(m.set[name]);
     }
-    const off = SWITCHES.slice(0, 5).filter(name => !m.set[name]).map(name => page.fixed.names[name]);
-    const on = SWITCHES.slice(5).filter(name => m.set[name]).map(name => page.fixed.names[name]);
-    const parts = [...off.map(n => n + ' off'), ...on.map(n => n + ' on'), ...FACTORS.filter(n => m.set[n] !== 1).map(n => page.fixed.names[n] + ' ×' + NBSP + m.set[n])];
-    page.rules = parts.join(', ');
+    page.rules = rulesIn(m.now || m.set); // of the day shown; the switches stand as they will act tomorrow
+    byId('zones-date').lastChild.textContent = page.rules;
+  }
+  function rulesIn(set) {
+    const off = SWITCHES.slice(0, 5).filter(name => !set[name]).map(name => page.fixed.names[name]);
+    const on = SWITCHES.slice(5).filter(name => set[name]).map(name => page.fixed.names[name]);
+    const parts = [...off.map(n => n + ' off'), ...on.map(n => n + ' on'), ...FACTORS.filter(n => set[n] !== 1).map(n => page.fixed.names[n] + ' ×' + NBSP + set[n])];
+    return parts.join(', ');
   }
 
   // --- tables ---
@@ -315,22 +320,30 @@
     place.replaceChildren(select);
   }
   function tell(story) {
+    const days = story.steps.map(s => s.day).filter(Boolean), last = dateOf(page.last.n);
+    if (days.some(day => day < dateOf(0) || day > last)) {
+      document.querySelector('#zones-stories select').value = '';
+      kf.toast(`This story needs the days from ${days.reduce((a, b) => (a < b ? a : b))} on: choose that first day and begin again.`);
+      return;
+    }
     page.story = { story, next: 0, timer: 0 };
     document.body.classList.add('kf-telling');
+    kf.send('reset', null, true);
     step();
   }
   function step() {
     const run = page && page.story;
     if (!run) return;
-    if (run.next >= run.story.steps.length) { kf.send('pause'); stopStory(); return; }
+    if (!page.box.isConnected) { stopStory(); return; }
+    if (run.next >= run.story.steps.length) { kf.send('pause', null, true); stopStory(); return; }
     const s = run.story.steps[run.next++];
     byId('zones-caption').textContent = s.caption;
-    if (s.day) kf.send('day', s.day);
-    for (const [name, value] of Object.entries(s.set)) kf.send(name, value);
+    if (s.day) kf.send('day', s.day, true);
+    for (const [name, value] of Object.entries(s.set)) kf.send(name, value, true);
     if (s.days_per_second) {
       const near = page.fixed.speeds.map(v => Math.abs(v - s.days_per_second));
-      kf.send('speed', near.indexOf(Math.min(...near)));
-      kf.send('play');
+      kf.send('speed', near.indexOf(Math.min(...near)), true);
+      kf.send('play', null, true);
     }
     run.timer = setTimeout(step, 1000 * s.wait);
   }
@@ -339,8 +352,8 @@
     clearTimeout(page.story.timer);
     page.story = null;
     document.body.classList.remove('kf-telling');
-    byId('zones-caption').textContent = '';
-    const select = document.querySelector('#zones-stories select');
+    const caption = byId('zones-caption'), select = document.querySelector('#zones-stories select');
+    if (caption) caption.textContent = '';
     if (select) select.value = '';
   }
   kf.stopStory = stopStory;
@@ -416,6 +429,7 @@
     drawSettings(m); drawTransport(m); drawCards(m); drawTab(); speak(m);
     page.net.update(kf.networkTick(fixed, m));
     byId('zones-picture-title').textContent = `Energy exchange on ${longDate(m.d)}`;
+    if (page.key && !page.story && byId('zones-caption')) byId('zones-caption').textContent = m.t === 0 && !m.p ? 'Press ▶ or Space and the days pass. Switches act from the next day on.' : '';
     chartRows(m);
     if (before ? before.ep !== m.ep || m.t < before.t || changed : fixed.theme !== kf.theme()) askForCharts();
     else if (!page.awaiting && !extendCharts()) askForCharts();

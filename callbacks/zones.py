@@ -8,6 +8,7 @@ from dash.exceptions import PreventUpdate
 from callbacks import zones_charts, zones_exports
 from callbacks import zones_view as view
 from callbacks.services import services
+from energy_sim.errors import EnergySimError
 from layouts import ids
 from layouts.components import message_page
 from layouts.zones import data_quality
@@ -19,7 +20,10 @@ def page(session: str = "", key: str = "", run: str = "", start: str = "", theme
     opened = view.open_link(services(), *asked)
     if isinstance(opened, str):
         return message_page("This link cannot be opened", opened, "Start a new session", "/zones")
-    return view.page_of(services(), *opened, theme="light" if theme == "light" else "dark")
+    try:
+        return view.page_of(services(), *opened, theme="light" if theme == "light" else "dark")
+    except EnergySimError as error:
+        return message_page("This session cannot be shown", str(error), "Start a new session", "/zones")
 
 
 def register(app: Dash) -> None:

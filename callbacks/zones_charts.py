@@ -1,6 +1,7 @@
 """The charts of the zones page, and the comparison with and without a change."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from energy_sim.zones.simulator import Period, last_days
 from layouts.components import flows_legend, graph, table
 from layouts.zones import NAMES
 
+MARKS_WITH_TEXT = 3
 LABEL_STEP_PCT = 11.0  # names at the line ends of a chart 200 px high
 _COMPARED = (
     ("Wind used", (k.WIND_USED,)),
@@ -42,7 +44,7 @@ def charts(
     period = last_days(live.history(events, frame.tick), window)
     tables = tables_of(period, {})
     first = frame.tick + 1 - len(period.dates)
-    marks = [(str(live.date_of(e.tick)), describe_event(e)) for e in events if first <= e.tick <= live.last_tick]
+    marks = marks_of(live, [e for e in events if first <= e.tick <= live.last_tick])
     flows = plot_energy_flows_summary(tables["daily_summary"], theme, marks)
     reference = reference_of(live, period) if isinstance(live, LiveZones) else None
     levels = plot_reservoir_levels(tables["zone_metrics"], live.network, theme, reference, show, marks, LABEL_STEP_PCT)
@@ -55,6 +57,17 @@ def charts(
             "ev": event_marks(events, live),
         },
     )
+
+
+def marks_of(live: LiveZones | RecordedZones, events: Sequence[Event]) -> list[tuple[str, str]]:
+    """(date, text) of the changes by day; numbers where there are many: the scrub bar has the texts."""
+    by_day: dict[int, list[str]] = {}
+    for event in events:
+        by_day.setdefault(event.tick, []).append(describe_event(event))
+    texts = [", ".join(found) for found in by_day.values()]
+    if len(texts) > MARKS_WITH_TEXT:
+        texts = [str(i) for i in range(1, len(texts) + 1)]
+    return [(str(live.date_of(tick)), text) for tick, text in zip(by_day, texts, strict=True)]
 
 
 def few_days(figure: Any, period: Period) -> Any:

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import logging
 import os
 import shlex
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from energy_sim.zones.message import MAX_ROWS, event_marks, tick_message
 from energy_sim.zones.model import Fill, Network
 from energy_sim.zones.playback import RecordedZones
 from layouts.zones import NAMES, WINDOWS, DataQuality, ZonesPage, zones_page
+
+logger = logging.getLogger("energy_sim.callbacks")
 
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 7.0, 15.0, 30.0, 60.0)
 Live = LiveZones | RecordedZones
@@ -111,8 +114,17 @@ def static_of(services: Services, live: Live, parameters: dict[str, Any], theme:
         "window": chart_window(services.config),
         "tickMs": services.config.zones.tick_ms,
         "command": command_line(parameters),
-        "stories": [s.to_json() for s in stories_for(services.config.path(services.config.stories.folder), "zones")],
+        "stories": [] if isinstance(live, RecordedZones) else told(services.config),
     }
+
+
+def told(config: Config) -> list[dict[str, Any]]:
+    """The stories that can be told; files that cannot be used are logged and left out."""
+    try:
+        return [story.to_json() for story in stories_for(config.path(config.stories.folder), "zones")]
+    except ConfigError as error:
+        logger.warning("stories left out reason=%s", error)
+        return []
 
 
 def chart_window(config: Config) -> int:
@@ -164,6 +176,10 @@ def obey(
             sessions.control(session, link["key"], "speed", speed_at(value))
         elif name == "day":
             sessions.control(session, link["key"], "scrub", live.tick_of(date.fromisoformat(value)))
+        elif name == "move":
+            sessions.control(session, link["key"], "pause")
+            tick = sessions.frame(session).tick + int(value)
+            sessions.control(session, link["key"], "scrub", min(max(tick, 0), live.last_tick))
         elif name in CLOCK_CONTROLS or (name, value) not in sessions.frame(session).next_settings.items():
             sessions.control(session, link["key"], name, value)
     except (DataError, ConfigError) as found:

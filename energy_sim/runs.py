@@ -27,6 +27,19 @@ _TABLE = re.compile(r"[a-z0-9_]{1,60}")
 _STAGING = ".writing-"
 _MARK = "params.json"
 _ABANDONED_S = 86400.0
+_TABLES = ("daily_summary", "zone_metrics", "transfers", "quantiles", "totals")
+_FIGURES = (
+    "energy_flows_summary",
+    "reservoir_levels",
+    "energy_exchange_curved",
+    "energy_exchange_split_import_export",
+)
+_OF_A_RUN = (
+    "summary.json",
+    "simulation.log",
+    *(f"{table}.{kind}" for table in _TABLES for kind in ("csv", "parquet")),
+    *(f"figures/{figure}.{kind}" for figure in _FIGURES for kind in ("html", "png", "svg")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +63,15 @@ def new_name(room: str) -> str:
 def whole_folder(target: Path) -> Iterator[Path]:
     """Write a folder whole or not at all: fill the folder that is yielded; it takes `target`'s place on success.
 
-    An existing folder keeps what else it holds; its files of the same names are replaced. Its params.json goes first
-    and comes last, so that a folder with params.json is whole.
+    An existing folder keeps what else it holds; its files of the same names are replaced, and where it holds an earlier
+    run, all that this one could have written is removed first. Its params.json goes first and comes last, so that a
+    folder with params.json is whole.
 
     Raises:
-        DataError: the place cannot be written, is a file, or holds a folder where a file belongs.
+        DataError: the place cannot be written, is a file or no name, or holds a folder where a file belongs.
     """
+    if not target.name:  # empty text is the current folder
+        raise DataError(f"{target}: neither / nor the current folder can be written as a whole; name a folder")
     if target.exists() and not target.is_dir():
         raise DataError(f"{target}: is a file; give the name of a folder")
     try:
@@ -69,7 +85,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
         yield staging
         try:
             if target.exists() and (target.is_symlink() or any(target.iterdir())):
-                (target / _MARK).unlink(missing_ok=True)
+                if (target / _MARK).is_file():
+                    _remove_run(target)
                 _merge(staging, target)
             else:
                 staging.replace(target)
@@ -88,6 +105,17 @@ def _remove_abandoned(folder: Path) -> None:
         if time.time() - path.stat().st_mtime > _ABANDONED_S:
             logger.warning("abandoned folder removed path=%s", path)
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_run(folder: Path) -> None:
+    """Remove what an earlier run wrote, its params.json first; what others put there stays."""
+    (folder / _MARK).unlink()
+    for path in (folder / name for name in _OF_A_RUN):
+        if path.is_file() or path.is_symlink():
+            path.unlink()
+    figures = folder / "figures"
+    if figures.is_dir() and not figures.is_symlink() and not any(figures.iterdir()):
+        figures.rmdir()
 
 
 def _merge(source: Path, target: Path) -> None:

@@ -19,7 +19,7 @@ def overview_page(zones: dict[str, Any]) -> html.Main:
     """
     return html.Main(
         [
-            html.H1("Energy moving, from the hydro zones of a country down to one house"),
+            html.H1("Energy moving between the hydro and wind zones of a country"),
             html.P("Watch the days pass, change the rules while they do, and see what follows.", className="kf-lead"),
             html.Div(
                 [

@@ -121,6 +121,8 @@ def _transport(page: ZonesPage) -> html.Div:
         ]
     else:
         buttons = [html.Span("You are watching: the presenter has the controls", className="kf-watching")]
+    if page.is_playback:
+        buttons.append(html.Span(f"Playback · {page.quality.source}", className="kf-watching"))
     return html.Div(
         [html.Div(id="zones-date", className="kf-date"), *buttons, html.Div(id="zones-scrub", className="kf-scrub")],
         className="kf-transport kf-card",
@@ -203,7 +205,7 @@ def _side(page: ZonesPage) -> html.Div:
                 [
                     html.Div(
                         [
-                            html.H2("Reservoir storage, % of full", className="kf-card-title"),
+                            html.H2("Storage, % of full", className="kf-card-title"),
                             dcc.Checklist(id=ids.SHOW, options=lines, value=[], inline=True, className="kf-radio"),
                         ],
                         className="kf-card-head",

@@ -128,6 +128,41 @@ def test_an_existing_folder_keeps_what_it_holds_besides(tmp_path):
     assert (target / "notes.txt").read_text() == "mine"
 
 
+def test_a_run_in_the_place_of_an_earlier_one_leaves_nothing_of_it_and_keeps_what_others_put_there(tmp_path):
+    target = tmp_path / "out"
+    (target / "figures").mkdir(parents=True)
+    old = ["params.json", "quantiles.csv", "totals.parquet", "simulation.log", "figures/reservoir_levels.html"]
+    others = ["notes.txt", "figures/mine.html", "my_totals.csv"]
+    for name in [*old, *others]:
+        (target / name).write_text("old")
+    with whole_folder(target) as folder:
+        write_json(folder / "summary.json", {})
+        write_json(folder / "params.json", {})
+    files = [name for name in everything_below(target) if name != "figures"]
+    assert files == sorted([*others, "summary.json", "params.json"])
+    assert (target / "params.json").read_text() == "{}\n"
+
+
+def test_figures_of_an_earlier_run_go_with_their_folder(tmp_path):
+    for _ in range(2):
+        with whole_folder(tmp_path / "out") as folder:
+            write_json(folder / "params.json", {})
+        (tmp_path / "out" / "figures").mkdir()
+        for kind in ("html", "png"):
+            (tmp_path / "out" / "figures" / f"energy_flows_summary.{kind}").write_text("old")
+    with whole_folder(tmp_path / "out") as folder:
+        write_json(folder / "params.json", {})
+    assert everything_below(tmp_path) == ["out", "out/params.json"]
+
+
+@pytest.mark.parametrize("place", ["", "/"])
+def test_the_root_and_an_empty_name_are_refused(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="name a folder"), whole_folder(Path(place)):
+        pytest.fail("nothing must be written")
+    assert everything_below(tmp_path) == []
+
+
 def test_an_exception_leaves_an_existing_folder_as_it_was(tmp_path):
     target = tmp_path / "out"
     target.mkdir()

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from energy_sim.cli.options import Context, console, say
+from energy_sim.errors import ConfigError
 from energy_sim.runs import RunStore
 
 _WIDTH = 100  # characters a row of the list needs; names are for copying, so a narrow terminal cuts none
@@ -19,7 +20,10 @@ Name = Annotated[str, typer.Argument(help="Name of the run.")]
 
 def _store(context: typer.Context) -> RunStore:
     chosen: Context = context.obj
-    return RunStore(chosen.config.path(chosen.config.runs.folder))
+    folder = chosen.config.path(chosen.config.runs.folder)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"runs.folder: {folder} is a file; give the name of a folder")
+    return RunStore(folder)
 
 
 @app.command("list")

@@ -2,10 +2,13 @@
 
 import math
 
+import numpy as np
+
 Point = tuple[float, float]
 Path = tuple[Point, ...]
 
 _CURVE_POINTS = 36
+_ALONG = 0.04 + 0.92 * np.arange(161) / 160  # where the distance to the disc passed is looked at
 _SPLIT_GAP_PX = 3.0
 
 
@@ -64,7 +67,10 @@ def curve_via(a: Point, via: Point, b: Point, r: float, reach: float, end_shift:
 
     def nearest(out: float) -> float:
         c = control(out)
-        return min(math.dist(_bezier(a2, c, b2, 0.04 + 0.92 * k / 160), via) for k in range(161))
+        first, middle, last = (1 - _ALONG) ** 2, 2 * (1 - _ALONG) * _ALONG, _ALONG**2
+        x = first * a2[0] + middle * c[0] + last * b2[0] - via[0]
+        y = first * a2[1] + middle * c[1] + last * b2[1] - via[1]
+        return math.sqrt(float((x * x + y * y).min()))
 
     low, high = reach, reach
     while nearest(high) < reach and high < 8 * reach:

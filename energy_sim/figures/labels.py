@@ -18,7 +18,7 @@ _LEADER_FROM_PX = 10.0
 _SPACE_PX = 2.0
 _ROUNDS = 3
 _IMPROVED_MAX = 64  # of more labels none is pushed aside: the canvas is full, and the work grows with the square
-_POINTS_MAX = 3000  # of the lines that boxes shall not cover
+_POINTS_MAX = 1500  # of the lines that boxes shall not cover
 LABELS_MAX = 150
 
 
@@ -53,8 +53,10 @@ def place_labels(
 ) -> tuple[LabelSlot | None, ...]:
     """One slot per path, or none where no free place near it is left.
 
-    Only ``LABELS_MAX`` paths are looked at, those marked ``first`` before the others; the rest get none. Paths marked ``first`` are placed before the others are looked at. Greedy, short ones first; then labels without a
-    place may push one other label aside, and each label moves to the best place that the others leave. Deterministic.
+    Only ``LABELS_MAX`` paths are looked at, those marked ``first`` before the others; the rest get none. Paths marked
+    ``first`` are placed before the others are looked at. Greedy, short ones first; then, where there are few, labels
+    without a place may push one other label aside, and each label moves to the best place that the others leave.
+    Deterministic.
 
     Args:
         paths: centre lines, px.
@@ -65,12 +67,22 @@ def place_labels(
         blocked: boxes to keep free.
         half_width: half of the widest ribbon, px.
     """
-    order = sorted(range(len(paths)), key=lambda k: not first[k])
-    if len(order) > LABELS_MAX:
-        looked = order[:LABELS_MAX]
-        few = ([row[k] for k in looked] for row in (paths, sizes, first))
-        found = dict(zip(looked, place_labels(*few, discs, canvas, blocked, half_width), strict=True))
-        return tuple(found.get(k) for k in range(len(paths)))
+    looked = sorted(range(len(paths)), key=lambda k: not first[k])[:LABELS_MAX]
+    looked.sort()
+    few, boxes, marks = [paths[k] for k in looked], [sizes[k] for k in looked], [first[k] for k in looked]
+    slots = dict(zip(looked, _place(few, boxes, marks, discs, canvas, blocked, half_width), strict=True))
+    return tuple(slots.get(k) for k in range(len(paths)))
+
+
+def _place(
+    paths: Sequence[Path],
+    sizes: Sequence[tuple[float, float]],
+    first: Sequence[bool],
+    discs: Sequence[tuple[float, float, float]],
+    canvas: tuple[float, float],
+    blocked: Sequence[Box],
+    half_width: float,
+) -> list[LabelSlot | None]:
     lines = [_sample(path, 8.0) for path in paths]
     points = np.vstack([line[:, :2] for line in lines]) if lines else np.empty((0, 2))
     owner = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
@@ -84,7 +96,7 @@ def place_labels(
         )
         for k in range(len(paths))
     ]
-    order.sort(key=lambda k: (not first[k], len(lines[k])))
+    order = sorted(range(len(paths)), key=lambda k: (not first[k], len(lines[k])))
     chosen = np.full(len(paths), -1)
     taken = np.full((len(paths), 4), np.nan)
 
@@ -105,7 +117,7 @@ def place_labels(
                     _push_aside(k, options, chosen, taken)
             for k in stage:
                 choose(k)
-    return tuple(_slot(options[k], int(c)) for k, c in enumerate(chosen))
+    return [_slot(options[k], int(c)) for k, c in enumerate(chosen)]
 
 
 def _slot(options: _Candidates, chosen: int) -> LabelSlot | None:
@@ -189,7 +201,15 @@ def _candidates(
     table = np.array(rows)
     cx, cy = table[:, 2], table[:, 3]
     boxes = np.column_stack([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2])
-    total = np.array(cost)
+    allowed = (boxes[:, 0] > 4) & (boxes[:, 1] > 4) & (boxes[:, 2] < canvas[0] - 4) & (boxes[:, 3] < canvas[1] - 4)
+    for x, y, r in discs:
+        dx = np.maximum(np.maximum(boxes[:, 0] - x, x - boxes[:, 2]), 0)
+        dy = np.maximum(np.maximum(boxes[:, 1] - y, y - boxes[:, 3]), 0)
+        allowed &= np.hypot(dx, dy) > r + 4
+    if blocked:
+        allowed &= ~_hits(boxes, np.array(blocked)).any(axis=1)
+    table, boxes, total, gap_px = table[allowed], boxes[allowed], np.array(cost)[allowed], np.array(gaps)[allowed]
+    cx, cy = table[:, 2], table[:, 3]
     pad = 4.0
     covered = (
         (points[None, :, 0] > boxes[:, 0, None] - pad)
@@ -198,19 +218,12 @@ def _candidates(
         & (points[None, :, 1] < boxes[:, 3, None] + pad)
     )
     total += covered @ np.where(own, 0.15, 0.4 * weights)
-    leader = np.array(gaps) >= _LEADER_FROM_PX
+    leader = gap_px >= _LEADER_FROM_PX
     near_own = np.hypot(cx[:, None] - line[None, :, 0], cy[:, None] - line[None, :, 1]).min(axis=1)
     others = points[~own & (weights == 1)]
     if len(others):
         near = np.hypot(cx[:, None] - others[None, :, 0], cy[:, None] - others[None, :, 1]).min(axis=1)
         ambiguous = near_own > 0.95 * near
         total += np.where(ambiguous, 0.9, 0.0)
-        leader |= ambiguous & (np.array(gaps) > 0)
-    allowed = (boxes[:, 0] > 4) & (boxes[:, 1] > 4) & (boxes[:, 2] < canvas[0] - 4) & (boxes[:, 3] < canvas[1] - 4)
-    for x, y, r in discs:
-        dx = np.maximum(np.maximum(boxes[:, 0] - x, x - boxes[:, 2]), 0)
-        dy = np.maximum(np.maximum(boxes[:, 1] - y, y - boxes[:, 3]), 0)
-        allowed &= np.hypot(dx, dy) > r + 4
-    if blocked:
-        allowed &= ~_hits(boxes, np.array(blocked)).any(axis=1)
-    return _Candidates(boxes[allowed], total[allowed], table[allowed, :2], leader[allowed])
+        leader |= ambiguous & (gap_px > 0)
+    return _Candidates(boxes, total, table[:, :2], leader)

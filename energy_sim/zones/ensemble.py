@@ -56,7 +56,7 @@ class _Task:
 
 
 def all_scenarios(inputs: ZoneInputs, years: Sequence[int], factors: Sequence[Factors]) -> tuple[Scenario, ...]:
-    """Every inflow year with every set of factors; all years of the record when `years` is empty.
+    """Every inflow year with every set of factors, each once; all years of the record when `years` is empty.
 
     Raises:
         DataError: a year is not in the inflow files of all zones.
@@ -67,7 +67,7 @@ def all_scenarios(inputs: ZoneInputs, years: Sequence[int], factors: Sequence[Fa
         have = f"they hold {known[0]} to {known[-1]}" if known else "they hold no whole year"
         asked = ", ".join(map(str, absent)) or "of the record"
         raise DataError(f"inflow years {asked}: not in the inflow files of all zones; {have}")
-    return tuple(Scenario(year, factor) for year, factor in product(years or known, factors))
+    return tuple(dict.fromkeys(Scenario(year, factor) for year, factor in product(years or known, factors)))
 
 
 @dataclass(frozen=True, slots=True)

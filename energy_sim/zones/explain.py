@@ -12,8 +12,8 @@ BOUND_TEXTS = {
     "turbines": "the supplier's turbines were at their limit",
     "water": "the supplier's water above its minimum was used up",
     "own_need": "the supplier kept the rest for its own demand",
-    "first_link": "the first line was full",
-    "second_link": "the second line was full",
+    "first_link": "the line from the supplier was full",
+    "second_link": "the line from the transit zone was full",
     "wind": "the supplier's surplus wind was used up",
     "not_recorded": "not recorded in the run",
 }

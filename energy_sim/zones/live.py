@@ -1,6 +1,7 @@
 """The zones room as a live session: one tick is one day."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
@@ -25,6 +26,8 @@ from energy_sim.zones.pipeline import (
     network_from,
 )
 from energy_sim.zones.simulator import Period, Settings, opening_level, run_days, simulate_period
+
+logger = logging.getLogger(__name__)
 
 # What the page sums over all zones, and compares with the day before.
 TOTALS = (k.DEMAND, k.WIND_USED, k.LOCAL_HYDRO, k.P2H1, k.P2H2, k.P4H1, k.P4H2, k.UNMET, k.SPILL, k.WIND_EXPORT)
@@ -165,31 +168,37 @@ class LiveZones:
 def default_parameters(config: Config, start: date | None = None, reservoir_factor: float = 1.0) -> dict[str, Any]:
     """Parameters of a new session: the configured input, from `start`.
 
-    Without a start it is the configured first day, or the first that has its warm-up days in the data. The last day is
-    the configured one, or the last of the data when the session starts after it.
+    Without a start it is the configured first day, or the first that has its warm-up days in the data; where the data
+    do not hold the configured day, all of theirs are taken. The last day is the configured one, or the last of the data
+    when they end before it or the session starts after it.
 
     Raises:
         DataError: the start is outside the data, or too early for the warm-up days.
     """
     zones = config.zones
     first = start or zones.start
-    end = zones.start + timedelta(days=zones.days)
-    if first >= end or first < zones.start or zones.warm_up_days:
-        lowest, highest = data_range(config.paths(zones.input), network_from(config))
-        if not lowest <= first <= highest:
+    last = zones.start + timedelta(days=min(zones.days - 1, (date.max - zones.start).days))
+    lowest, highest = data_range(config.paths(zones.input), network_from(config))
+    if not lowest <= first <= highest:
+        if start:
             raise DataError(f"start {first}: the data covers {lowest} to {highest}; choose a day within")
-        warm = first_after_warm_up(first, zones.warm_up_days, lowest, highest)
-        if start and first < warm:
-            raise DataError(
-                f"start {first}: {zones.warm_up_days} warm-up days do not fit before it; choose {warm} or later"
-            )
-        first = warm
-        end = max(end, highest + timedelta(days=1)) if first >= end else end
+        logger.warning(
+            "configured start outside the data, all days of the data taken zones.start=%s data=%s..%s",
+            first, lowest, highest,
+        )  # fmt: skip
+        first, last = lowest, highest
+    warm = first_after_warm_up(first, zones.warm_up_days, lowest, highest)
+    if start and first < warm:
+        raise DataError(
+            f"start {first}: {zones.warm_up_days} warm-up days do not fit before it; choose {warm} or later"
+        )
+    first = warm
+    last = highest if first > last else min(last, highest)
     return {
         "input": list(zones.input),
         "network": zones.network,
         "start": first.isoformat(),
-        "days": (end - first).days,
+        "days": (last - first).days + 1,
         "warm_up_days": zones.warm_up_days,
         "reservoir_factor": check_factor("reservoir_factor", reservoir_factor),
         "hydro_efficiency": zones.hydro_efficiency,

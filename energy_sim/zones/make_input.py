@@ -9,11 +9,12 @@ import datetime as dt
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from energy_sim.errors import DataError
 from energy_sim.zones import calibration as cal
 from energy_sim.zones.calibration import HYDRO, LOAD, WIND, WIND_ZONES, YEARS, ZONES
 from energy_sim.zones.model import Floats
@@ -47,9 +48,23 @@ def make_input(folder: Path, seed: int = 1) -> list[Path]:
         The files, sorted by name.
 
     Raises:
-        OSError: the folder cannot be written.
+        DataError: the folder cannot be written, or is a file.
     """
+    if not folder.name:  # empty text is the current folder
+        raise DataError(f"{folder}: neither / nor the current folder can be written as a whole; name a folder")
     files = input_files(seed)
+    try:
+        _write_all(folder, files)
+    except OSError as error:
+        place = error.filename2 or error.filename or folder
+        raise DataError(
+            f"{place}: cannot be written ({error.strerror}); choose another folder than {folder}"
+        ) from error
+    logger.info("zones input made seed=%d files=%d folder=%s", seed, len(files), folder)
+    return [folder / name for name in sorted(files)]
+
+
+def _write_all(folder: Path, files: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     waiting = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.resolve().parent))
     try:
@@ -59,8 +74,6 @@ def make_input(folder: Path, seed: int = 1) -> list[Path]:
             (waiting / name).replace(folder / name)
     finally:
         shutil.rmtree(waiting)
-    logger.info("zones input made seed=%d files=%d folder=%s", seed, len(files), folder)
-    return [folder / name for name in sorted(files)]
 
 
 def input_files(seed: int) -> dict[str, str]:

@@ -29,10 +29,10 @@ def tick_message(frame: Frame, skipped: Sequence[Frame], live: LiveZones) -> dic
 
     Returns:
         t tick; n last tick; d date; p playing; r days a second; e ended; v revision; ep epoch; set control values for
-        the next day; z by zone [demand, wind used, local hydro, imported, unmet, exported, spill, inflow, level %,
-        below minimum, forced exporter]; x transfers [phase, route, sent, delivered, limit, wind]; tot and prev
-        `live.TOTALS` of the day and the day before; s chart rows [tick, wind, import 1, hydro, import 2, unmet, demand,
-        level % by zone ...]; why limits of unmet zones, and
+        the next day, now those of the day where they differ; z by zone [demand, wind used, local hydro, imported,
+        unmet, exported, spill, inflow, level %, below minimum, forced exporter]; x transfers [phase, route, sent,
+        delivered, limit, wind]; tot and prev `live.TOTALS` of the day and the day before; s chart rows [tick, wind,
+        import 1, hydro, import 2, unmet, demand, level % by zone ...]; why limits of unmet zones, and
         ["…", number of zones left out] at the end where they do not all fit.
     """
     day: DayFrame = frame.data
@@ -54,6 +54,8 @@ def tick_message(frame: Frame, skipped: Sequence[Frame], live: LiveZones) -> dic
         "s": [_chart_row(f.tick, f.data, live.network) for f in (*skipped, frame)],
         "why": [],
     }
+    if frame.settings != frame.next_settings:
+        message["now"] = frame.settings
     unmet = explain_unmet(live.network, day.metrics, day.day.opening_mwh, day.day.trace, switches)
     lines = [[found.zone, _round(found.unmet_mwh), *found.reasons] for found in unmet]
     message["why"] = _cut(lines, MAX_BYTES - len(encode(message)))

@@ -272,12 +272,16 @@ def amount(mwh: float) -> str:
 
 def expected_cards(message: Mapping[str, Any]) -> dict[str, str]:
     demand, wind, hydro, p2h1, p2h2, p4h1, p4h2, unmet, spill, wind_export = message["tot"]
+
+    def with_two_hop(direct: float, two_hop: float) -> str:
+        return f"{amount(direct + two_hop)} | {amount(two_hop)}" if two_hop > 0.05 else amount(direct + two_hop)
+
     return {
         "Demand": amount(demand),
         "Wind used": amount(wind),
         "Local hydro": amount(hydro),
-        "Imports 1": f"{amount(p2h1 + p2h2)} | {amount(p2h2)}",
-        "Imports 2": f"{amount(p4h1 + p4h2)} | {amount(p4h2)}",
+        "Imports 1": with_two_hop(p2h1, p2h2),
+        "Imports 2": with_two_hop(p4h1, p4h2),
         "Unmet": amount(unmet),
         "Spill": amount(spill),
         "Wind exported": amount(wind_export),

@@ -1,6 +1,8 @@
 """Every switch, option and factor on the page changes the numbers on screen exactly as the core says."""
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
 from energy_sim.clock import Event
 from energy_sim.config import load_config
@@ -153,3 +155,41 @@ def test_a_chart_of_a_day_or_two_counts_days_and_not_milliseconds(page):
     for _ in range(2):
         page.step()
     page.wait(f"{ticks}.includes('14 Jan') && {ticks}.every(t => !t.includes(':'))", "days below three days")
+
+
+def test_space_plays_after_a_slider_was_used_with_the_mouse(page):
+    page.open()
+    slider = page.driver.find_element("id", "range-wind_factor")
+    ActionChains(page.driver).move_to_element_with_offset(slider, 8, 4).click().perform()
+    page.wait("kraftflyt.zonesPage().last.set.wind_factor !== 1", "the factor")
+    page.press(Keys.SPACE)
+    page.wait("kraftflyt.zonesPage().last.p === 1", "days passing")
+
+
+def test_the_rules_told_with_a_day_are_those_of_that_day_not_of_the_next(page):
+    page.open("/zones?view=explain")
+    page.scrub(20)
+    page.turn("two_hop", on=False)
+    page.wait("kraftflyt.zonesPage().last.now", "the rules of the day")
+    assert "Rules" not in page.js("return document.getElementById('zones-explain').textContent")
+    page.step()
+    assert "Rules: Two-hop routes off." in page.js("return document.getElementById('zones-explain').textContent")
+
+
+def test_many_steps_at_once_arrive_as_one_move(page):
+    page.open()
+    page.js("for (let i = 0; i < 40; i++) kraftflyt.send('step')")
+    page.wait("kraftflyt.zonesPage().last.t === 40", "forty days on")
+    page.js("for (let i = 0; i < 15; i++) kraftflyt.send('back')")
+    page.wait("kraftflyt.zonesPage().last.t === 25", "fifteen days back")
+
+
+def test_the_way_back_to_the_zones_leads_to_the_session_that_was_open(page):
+    page.open()
+    page.scrub(9)
+    session = page.link()["session"]
+    page.click(".kf-nav-link[href='/library']")
+    page.wait("location.pathname === '/library'", "the library")
+    page.click(".kf-nav-link[href='/zones']")
+    page.wait("document.getElementById('zones-network') && kraftflyt.zonesPage().last.t === 9", "the ninth day")
+    assert page.link()["session"] == session

@@ -21,6 +21,26 @@ def test_a_story_goes_to_its_day_plays_and_says_its_caption_until_somebody_acts(
     assert page.js("return kraftflyt.zonesPage().story") is None
 
 
+def test_a_story_that_needs_other_days_says_so_and_leaves_the_session_alone(page):
+    page.open("/zones?start=2017-01-10")
+    page.js(
+        "const s = document.querySelector('#zones-stories select');s.value = '0'; s.dispatchEvent(new Event('change'))"
+    )
+    page.wait("document.getElementById('toast').textContent.includes('2016-01-04')", "what the story needs")
+    assert page.js("return kraftflyt.zonesPage().story || null") is None
+    assert page.last()["t"] == 0
+
+
+def test_a_slider_stops_a_story(page):
+    page.open()
+    page.js(
+        "const s = document.querySelector('#zones-stories select');s.value = '0'; s.dispatchEvent(new Event('change'))"
+    )
+    page.wait("kraftflyt.zonesPage().last.p", "the story playing")
+    page.set_range("wind_factor", 1.5)
+    assert page.js("return kraftflyt.zonesPage().story") is None
+
+
 def test_a_replay_file_shows_the_same_days_without_a_server(page, downloads, server):
     page.open()
     page.turn("two_hop", on=False)

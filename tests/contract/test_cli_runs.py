@@ -108,3 +108,11 @@ def test_an_empty_store_is_an_empty_list(store, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "zones_" not in done.stdout
     assert not (tmp_path / "nothing_here").exists()
+
+
+def test_a_store_that_is_a_file_is_said_in_one_line(store, tmp_path):
+    (tmp_path / "mine.yaml").write_text("logging: {file: ''}\nruns: {folder: mine.yaml}\n", encoding="utf-8")
+    done = runs(store, "runs", "list")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "runs.folder" in done.stderr
+    assert "mine.yaml is a file" in done.stderr

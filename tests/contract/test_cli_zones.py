@@ -634,6 +634,26 @@ def test_an_unwritable_place_is_refused_in_one_line(config, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("out", ["", "/"])
+def test_no_name_of_a_folder_is_refused_in_one_line(config, out):
+    commands = {
+        "run": ["zones", "run", *SMALL, "--days", "2", "--out", out, "--no-figures"],
+        "ensemble": ["zones", "ensemble", *SMALL, "--days", "2", "--out", out],
+        "make-input": ["zones", "make-input", "--out", out],
+    }
+    for name, done in all_at_once(config, commands).items():
+        assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, ""), name
+        assert "name a folder" in done.stderr
+
+
+def test_make_input_into_a_file_is_refused_in_one_line(config, tmp_path):
+    (tmp_path / "file").write_text("x")
+    done = energy_sim(config, "zones", "make-input", "--out", tmp_path / "file")
+    assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "")
+    assert f"{tmp_path}/file: cannot be written" in done.stderr
+    assert (tmp_path / "file").read_text() == "x"
+
+
 def test_files_of_others_in_the_out_folder_are_kept_and_a_folder_in_the_way_is_refused(config, tmp_path):
     out = tmp_path / "out"
     (out / "figures").mkdir(parents=True)

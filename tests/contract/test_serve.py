@@ -96,3 +96,45 @@ def test_without_options_the_configured_file_and_level_hold_and_days_are_not_log
     said = wait_for(tmp_path / "configured.log", "inputs read")
     assert " DEBUG " not in said
     assert "simulated" not in said
+
+
+def refused(tmp_path: Path, url: str, *options: str) -> str:
+    """The one line of a server that does not start."""
+    (tmp_path / "mine.yaml").write_text(f"database: {{url: '{url}'}}\nlogging: {{file: ''}}\n", encoding="utf-8")
+    command = [*ENTRY, "--config", tmp_path / "mine.yaml", "--log-level", "ERROR", "serve", "--host", "127.0.0.1"]
+    done = subprocess.run(
+        [*command, *options], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert done.stderr.startswith("energy-sim: ")
+    return done.stderr
+
+
+def test_a_port_in_use_and_a_host_of_others_are_said_before_anything_starts(tmp_path):
+    good = f"sqlite:///{tmp_path}/s.db"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert f"cannot listen on 127.0.0.1:{port}" in refused(tmp_path, good, "--port", port)
+    assert "cannot listen on 192.0.2.1:" in refused(tmp_path, good, "--host", "192.0.2.1")  # reserved for documents
+    assert "--port" in refused(tmp_path, good, "--port", "0")
+    assert not (tmp_path / "s.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nothing at all", "no database URL"),
+        ("mysql://host/name", "mysql"),
+        ("sqlite:////proc/nowhere/s.db", "/proc/nowhere"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_said_before_anything_starts(tmp_path, url, says):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    line = refused(tmp_path, url, "--port", port)
+    assert "database.url" in line
+    assert says in line

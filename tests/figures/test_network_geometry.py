@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from energy_sim.figures.curves import curve_via, lane_offset, split_path, straight_lane
+from energy_sim.figures.labels import LABELS_MAX
 from energy_sim.figures.network import NetworkGeometry, build_geometry, ribbon
 from energy_sim.zones.model import Link, Network
 from tests.figures.networks import networks, norway, zone
@@ -193,3 +194,14 @@ def test_in_random_networks_nodes_keep_apart_arrows_end_on_rims_and_labels_never
         assert np.isfinite(ribbon(arrow.path, 16.0)).all()
     for split in (False, True):
         assert_labels_are_free(geometry, split)
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_of_a_dense_network_only_so_many_labels_are_looked_at_direct_ones_first(split):
+    ids = "ABCDEFGHIJKL"
+    zones = tuple(zone(z, 5.0 + 3 * (i % 4), 58.0 + 2 * (i // 4)) for i, z in enumerate(ids))
+    dense = build_geometry(Network(zones, tuple(Link(a, b, 500.0) for a in ids for b in ids if a != b)))
+    assert [a.hops for a in dense.arrows] == [1] * 132 + [2] * 1320  # 12 x 11, and 12 x 11 x 10
+    slots = [a.split_label if split else a.label for a in dense.arrows]
+    assert 20 < assert_labels_are_free(dense, split) <= LABELS_MAX
+    assert set(slots[LABELS_MAX:]) == {None}

@@ -104,6 +104,8 @@ def test_a_grid_is_every_year_with_every_set_of_factors():
     scenarios = all_scenarios(inputs, [], grid)
     assert scenarios == tuple(Scenario(year, factors) for year in (1995, 1996) for factors in grid)
     assert all_scenarios(inputs, [1996], grid[:1]) == (Scenario(1996, grid[0]),)
+    twice = all_scenarios(inputs, [1996, 1995, 1996], [*grid, Factors(inflow=0.5)])
+    assert twice == tuple(Scenario(year, factors) for year in (1996, 1995) for factors in grid)  # each once
     found = run_ensemble(network, inputs, Settings(factors=Factors(inflow=3.0)), scenarios)
     assert found.total[:, 0, k.INFLOW].tolist() == [4.5, 18.0, 9.0, 36.0]  # 3 days x year x own 3 x scenario
     assert found.level_mwh[:, -1, 0].tolist() == [504.5, 418.0, 509.0, 436.0]

@@ -29,7 +29,7 @@ def test_every_limit_has_a_text_and_a_transfer_is_explained_by_its_own():
     assert set(k.BOUNDS) == set(BOUND_TEXTS)
     day, _ = explained((DRY, make_zone("A")), (Link("A", "C", 70.0),), [100.0, 0.0])
     (transfer,) = day.transfers_of(0)
-    assert explain_transfer(transfer) == "the first line was full"
+    assert explain_transfer(transfer) == "the line from the supplier was full"
 
 
 def test_nothing_is_explained_when_nothing_is_unmet():

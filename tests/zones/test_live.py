@@ -168,6 +168,25 @@ def test_default_parameters_reach_beyond_the_configured_days_and_refuse_what_no_
             default_parameters(config, day)
 
 
+@pytest.mark.parametrize("start", [date(2014, 1, 1), date(2023, 1, 1), date(9999, 12, 1)])
+def test_a_configured_start_outside_the_data_gives_a_new_session_all_days_of_the_data_and_a_warning(
+    config, start, caplog
+):
+    elsewhere = config.model_copy(
+        update={"zones": config.zones.model_copy(update={"start": start, "days": 100, "warm_up_days": 30})}
+    )
+    parameters = default_parameters(elsewhere)
+    assert (parameters["start"], parameters["days"]) == ("2016-01-31", 2527)  # 30 days after the first of the data
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert f"zones.start={start} data=2016-01-01..2022-12-31" in warning
+    assert open_zones(elsewhere, parameters).date_of(0) == date(2016, 1, 31)
+
+
+def test_more_configured_days_than_the_data_have_end_with_the_data(config):
+    longer = config.model_copy(update={"zones": config.zones.model_copy(update={"days": 100_000})})
+    assert default_parameters(longer)["days"] == 2557
+
+
 def test_a_session_that_holds_its_folder_as_text_still_opens(config):
     parameters = {**default_parameters(config, date(2022, 12, 1)), "input": "input/zones"}
     live = open_zones(config, parameters)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from energy_sim.errors import DataError
 from energy_sim.zones.calibration import (
     HYDRO,
     INFLOW_CORRELATION,
@@ -90,14 +91,15 @@ def test_the_shipped_files_are_those_of_seed_1(shipped_input: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(FileExistsError):
-        make_input(tmp_path / "taken")
+    for place in ("taken", "taken/below"):
+        with pytest.raises(DataError, match=r"taken.*: cannot be written .* choose another folder"):
+            make_input(tmp_path / place)
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]
 
 
 def test_a_file_that_cannot_be_replaced_is_an_error_and_the_waiting_folder_goes(tmp_path: Path) -> None:
     (tmp_path / "in" / "NO1_Consumption.csv").mkdir(parents=True)
-    with pytest.raises(OSError, match=r"NO1_Consumption\.csv"):
+    with pytest.raises(DataError, match=r"NO1_Consumption\.csv: cannot be written"):
         make_input(tmp_path / "in")
     assert [p.name for p in tmp_path.rglob("*")] == ["in", "NO1_Consumption.csv"]
 
