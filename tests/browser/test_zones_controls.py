@@ -160,7 +160,7 @@ def test_a_chart_of_a_day_or_two_counts_days_and_not_milliseconds(page):
 def test_space_plays_after_a_slider_was_used_with_the_mouse(page):
     page.open()
     slider = page.driver.find_element("id", "range-wind_factor")
-    ActionChains(page.driver).move_to_element_with_offset(slider, 8, 4).click().perform()
+    ActionChains(page.driver).click_and_hold(slider).move_by_offset(40, 0).release().perform()
     page.wait("kraftflyt.zonesPage().last.set.wind_factor !== 1", "the factor")
     page.press(Keys.SPACE)
     page.wait("kraftflyt.zonesPage().last.p === 1", "days passing")

@@ -37,7 +37,7 @@ def test_a_slider_stops_a_story(page):
         "const s = document.querySelector('#zones-stories select');s.value = '0'; s.dispatchEvent(new Event('change'))"
     )
     page.wait("kraftflyt.zonesPage().last.p", "the story playing")
-    page.set_range("wind_factor", 1.5)
+    page.set_range("range-wind_factor", 1.5)
     assert page.js("return kraftflyt.zonesPage().story") is None
 
 
