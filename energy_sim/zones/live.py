@@ -2,6 +2,7 @@
 
 import json
 import logging
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
@@ -69,6 +70,8 @@ class LiveZones:
         self.inputs = inputs
         self.warm_up_days = warm_up_days
         self.reservoir_factor = reservoir_factor
+        series = (inputs.wind_mwh, inputs.demand_mwh, inputs.inflow_mwh, inputs.initial_level_mwh)
+        self.fingerprint = zlib.crc32(b"".join([repr(network).encode(), *(part.tobytes() for part in series)]))
 
     @property
     def last_tick(self) -> int:
@@ -133,14 +136,18 @@ class LiveZones:
         return State(tuple(day.series[0, :, k.LEVEL].tolist()), frame.totals_mwh), frame
 
     def encode(self, state: State) -> str:
-        """The state as JSON; Python writes floats so that they read back exactly."""
-        return json.dumps([state.level_mwh, state.totals_mwh])
+        """The state as JSON, floats exact, with a mark of the inputs it came from."""
+        return json.dumps([self.fingerprint, state.level_mwh, state.totals_mwh])
 
     def decode(self, text: str) -> State:
-        """The state that was encoded."""
-        level, totals = json.loads(text)
-        if len(level) != len(self.network.zones):
-            raise ValueError("another network's state")
+        """The state that was encoded.
+
+        Raises:
+            ValueError: it came from other input files or another network; the session is then replayed from its start.
+        """
+        fingerprint, level, totals = json.loads(text)
+        if fingerprint != self.fingerprint:
+            raise ValueError("a state of other inputs")
         return State(tuple(level), tuple(totals))
 
     def changes(self, events: Sequence[Event]) -> dict[int, Settings]:
