@@ -142,7 +142,7 @@
     name.textContent = node.id;
     if (node.id.length > 5) { name.setAttribute('textLength', 1.7 * r); name.setAttribute('lengthAdjust', 'spacingAndGlyphs'); }
     const level = el('text', { class: 'kf-node-level', y: 13 * k }, group);
-    const short = el('text', { class: 'kf-node-short', y: 19 * k }, group);
+    const short = el('text', { class: 'kf-node-short', y: 16 * k }, group);
     const low = el('g', { class: 'kf-node-low', transform: `translate(${0.8 * r},${0.74 * r}) scale(${Math.max(k, 0.8)})` }, group);
     el('path', { d: 'M0,-10L10.5,8.5L-10.5,8.5Z' }, low);
     el('text', { y: 6.4 }, low).textContent = '!';

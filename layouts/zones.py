@@ -27,12 +27,8 @@ NAMES = {
     "wind_factor": "Wind",
     "inflow_factor": "Inflow",
 }
-REFERENCES = (
-    ("recorded", "recorded"),
-    ("median", "median"),
-    ("target", "target"),
-    ("force_export", "force export"),
-)
+LIMITS = (("target", "target"), ("force_export", "force export"))
+REFERENCES = (("recorded", "recorded"), ("median", "median"), *LIMITS)  # a finished run keeps the limits only
 WINDOWS = ((90, "90 days"), (365, "1 year"), (100_000, "All"))
 EXPORTS = (
     ("network", "Network of the day"),
@@ -181,7 +177,8 @@ def _picture() -> html.Section:
 
 def _side(page: ZonesPage) -> html.Div:
     windows = [{"label": name, "value": days} for days, name in WINDOWS]
-    lines = [{"label": " " + text, "value": name} for name, text in REFERENCES]
+    offered = LIMITS if page.is_playback else REFERENCES
+    lines = [{"label": " " + text, "value": name} for name, text in offered]
     return html.Div(
         [
             html.Div(id="zones-cards", className="kf-figures"),

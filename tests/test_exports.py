@@ -156,3 +156,16 @@ def test_runs_are_saved_from_the_page_only_where_the_configuration_allows_it(tmp
         with pytest.raises(DataError, match="energy-sim zones run"):
             saved(services, {"session": record.id, "key": record.control_key})
         assert services.runs.list() == []
+
+
+def test_playback_offers_neither_stories_nor_lines_that_a_run_does_not_keep(services, record):
+    live = str(page_of(services, record.id, record.control_key, "dark"))
+    saved(services, {"session": record.id, "key": record.control_key})
+    run = services.runs.list()[0].name
+    played = services.sessions.create("playback", {"run": run})
+    page = str(page_of(services, played.id, played.control_key, "dark"))
+    for told_only_live in ("'value': 'recorded'", "'value': 'median'", "'title': 'What neighbours are worth'"):
+        assert told_only_live in live
+        assert told_only_live not in page
+    assert "'value': 'target'" in page
+    assert f"Playback \u00b7 Run {run}" in page

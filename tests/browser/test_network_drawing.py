@@ -1,47 +1,24 @@
 """The live drawing in a real browser: the same coordinates as Python, labels apart, keyboard, both modes."""
 
 import json
-import shutil
 import time
 from itertools import combinations
 
 import numpy as np
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
 
 from energy_sim.figures.curves import split_path
 from energy_sim.figures.network import NetworkGeometry, build_geometry, ribbon
 from energy_sim.figures.theme import format_energy, format_number
-from energy_sim.zones.model import Link, Network, Zone
+from tests.browser.dashboard import open_browser
+from tests.figures.networks import norway
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:HTTPResponse.getheader:DeprecationWarning"),  # selenium 4.2 with urllib3 1.26
 ]
-
-LINKS_MW = {
-    ("NO1", "NO2"): (2200, 3500),
-    ("NO1", "NO3"): (500, 500),
-    ("NO1", "NO5"): (600, 3900),
-    ("NO2", "NO5"): (500, 600),
-    ("NO3", "NO4"): (400, 1200),
-    ("NO3", "NO5"): (800, 500),
-}
-AT = {"NO1": (11.3, 60.7), "NO2": (7.6, 58.6), "NO3": (10.0, 63.2), "NO4": (14.9, 66.6), "NO5": (5.9, 61.0)}
-
-
-def norway() -> Network:
-    zones = [Zone(z, z, 100, 1000, 850, 650, 1.0, 240, 500, lon, lat, "#56B4E9") for z, (lon, lat) in AT.items()]
-    links = [
-        Link(*ends, 24.0 * mw)
-        for (a, b), mws in LINKS_MW.items()
-        for ends, mw in zip(((a, b), (b, a)), mws, strict=True)
-    ]
-    return Network(tuple(zones), tuple(links))
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +27,8 @@ def geometry() -> NetworkGeometry:
 
 
 @pytest.fixture(scope="module")
-def driver():
-    browser, service = shutil.which("chromium"), shutil.which("chromedriver")
-    if not browser or not service:
-        pytest.skip("no chromium and chromedriver on the PATH")
-    options = Options()
-    options.binary_location = browser
-    for argument in (
-        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
-        *("--disable-background-networking", "--disable-extensions", "--hide-scrollbars"),
-        *("--force-device-scale-factor=1", "--window-size=900,1000"),
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(service=Service(service), options=options)
+def driver(tmp_path_factory):
+    started = open_browser(tmp_path_factory.mktemp("profile"))
     yield started
     started.quit()
 
@@ -217,3 +182,19 @@ def test_dashes_stand_still_in_a_hidden_tab(page, geometry):
         "document.dispatchEvent(new Event('visibilitychange'))"
     )
     assert page.execute_script(state) == "paused"
+
+
+def test_a_zone_that_goes_short_says_how_much_inside_its_disc(page, geometry):
+    short = tick(geometry)
+    short["zones"] = [[400e3, 24e3, 334e3, 0, 42e3 if i == 0 else 0, 0] for i in range(5)]
+    update(page, short)
+    nodes = page.find_elements("css selector", ".kf-node")
+    assert ["kf-short" in n.get_attribute("class") for n in nodes] == [True] + [False] * 4
+    text, corner, rim = page.execute_script(
+        "const t = arguments[0].querySelector('.kf-node-short'), b = t.getBBox();"
+        "const r = Number(arguments[0].querySelector('.kf-node-rim').getAttribute('r'));"
+        "return [t.textContent, Math.hypot(b.width / 2, b.y + 0.75 * b.height), r]",
+        nodes[0],
+    )
+    assert text == "\u2212" + format_energy(42e3)
+    assert corner < rim  # the lower corners of the letters
