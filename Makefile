@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8050
 
-.PHONY: setup run test bench lint format types docker clean lock browser
+.PHONY: setup run test bench lint format types docker clean lock test-tools
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -12,7 +12,7 @@ setup: $(VENV)/.ready
 run: setup
 	$(BIN)/energy-sim serve --port $(PORT)
 
-test: $(VENV)/.test-ready browser
+test: $(VENV)/.test-ready test-tools
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: setup
@@ -57,9 +57,13 @@ $(VENV)/.test-ready: requirements-dev.lock $(VENV)/.ready
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-browser:
-	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
+test-tools: # what tests run besides Python: a browser, and a broker, which Debian keeps outside the PATH of many users
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=""; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v chromedriver >/dev/null || missing="$$missing chromium-driver"; \
+	command -v mosquitto >/dev/null || missing="$$missing mosquitto"; \
+	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing chromium and chromedriver"; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium chromium-driver >/dev/null; \
-	else echo "make test needs a browser: install the packages chromium and chromium-driver, then call it again"; exit 1; fi
+		echo "installing$$missing"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+	else echo "make test needs a browser and an MQTT broker: install$$missing, then call it again"; exit 1; fi

@@ -39,8 +39,9 @@
   let sent = null, sentAt = 0, number = Date.now(), again = 0;
   const MOVES = { step: 1, back: -1 }, JUMPS = new Set(['play', 'pause', 'reset', 'scrub', 'day', 'end', 'restart']);
   kf.send = function (name, value, byStory) {
-    if (!document.querySelector('[data-live]')) return; // no page that takes commands is open
-    if (!byStory && kf.stopStory) kf.stopStory();
+    const page = kf.live.page();
+    if (!page) return; // none that takes commands is open
+    if (!byStory) kf.stopStory();
     const next = { name, value: value === undefined ? null : value };
     const last = queue[queue.length - 1];
     if (MOVES[name] && sent) { // steps asked for while the server answers become one move
@@ -49,7 +50,8 @@
     }
     if (JUMPS.has(name) && !byStory) dropQueued(c => c.name === 'move');
     if (name === 'scrub' || name === 'reset') dropQueued(c => c.name === 'scrub');
-    if (!JUMPS.has(name) && !MOVES[name]) dropQueued(c => c.name === name); // only the last value counts
+    const key = page.commandKey(name, value);
+    if (!JUMPS.has(name) && !MOVES[name]) dropQueued(c => page.commandKey(c.name, c.value) === key); // only the last value counts
     queue.push(next);
     pump();
   };
@@ -60,14 +62,20 @@
     if (sent && n === sent.n) sent = null;
     pump();
   };
+  /** Commands that wait are for the page that was open when they were given. */
+  kf.forgetCommands = function () {
+    queue.length = 0;
+    sent = null;
+  };
   function pump() {
     clearTimeout(again);
+    if (!kf.live.page()) kf.forgetCommands();
     if (!queue.length) return;
     const wait = sent ? sentAt + 3000 - Date.now() : 0; // no answer for so long: it is lost
     if (wait > 0) { again = setTimeout(pump, wait); return; }
     sent = Object.assign(queue.shift(), { n: ++number });
     sentAt = Date.now();
-    setProps('command', { data: sent });
+    kf.live.setProps('command', { data: sent });
   }
 
   // --- messages ---
@@ -86,11 +94,11 @@
   }).observe(root, { subtree: true, childList: true, characterData: true });
 
   // --- clicks ---
-  const actions = {
+  const actions = kf.actions = Object.assign(kf.actions || {}, {
     theme: toggleTheme,
     present: () => { document.body.classList.toggle('kf-presenting'); window.dispatchEvent(new Event('resize')); },
     help: () => document.getElementById('help-dialog').showModal(),
-    share: () => { if (kf.fillShare) kf.fillShare(document.getElementById('share-links')); document.getElementById('share-dialog').showModal(); },
+    share: () => { kf.fillShare(document.getElementById('share-links')); document.getElementById('share-dialog').showModal(); },
     'close-dialog': button => button.closest('dialog').close(),
     copy: button => {
       const field = button.previousElementSibling;
@@ -98,8 +106,7 @@
       (navigator.clipboard ? navigator.clipboard.writeText(field.value) : Promise.reject()).catch(() => document.execCommand('copy'))
         .then(() => { button.textContent = 'Copied'; });
     },
-  };
-  kf.actions = actions;
+  });
   document.addEventListener('click', event => {
     const button = event.target.closest('[data-command],[data-switch],[data-action],[data-tab]');
     if (!button || button.disabled) return;
@@ -110,30 +117,28 @@
       button.setAttribute('aria-checked', String(on));
       kf.send(d.switch, on);
     }
-    if (d.action && actions[d.action]) actions[d.action](button);
-    if (d.tab && kf.showTab) kf.showTab(d.tab);
+    const page = kf.live.page(), act = page && page.actions[d.action] || actions[d.action]; // the open page's own come first
+    if (act) act(button);
+    if (d.tab) kf.showTab(d.tab);
     if (event.detail > 0 && !d.tab) button.blur(); // a mouse click leaves the keys free for playback
   });
 
   // the link to the page that is open would take the session out of the address; from playback it opens a session
   document.addEventListener('click', event => {
-    const open = event.target.closest('.kf-nav-link[aria-current="page"]'), zones = kf.zonesPage && kf.zonesPage();
-    const back = event.target.closest('.kf-nav-link') && kf.zonesAddress && !document.querySelector('.kf-zones-grid');
-    if (back && new URL(event.target.closest('.kf-nav-link').href).pathname === '/zones' && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
-      event.preventDefault(); // back to the session of this window; "Open the zones" on the overview begins a new one
-      event.stopPropagation();
-      history.pushState({}, '', kf.zonesAddress());
+    const link = event.target.closest('.kf-nav-link');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const way = kf.live.wayBack(new URL(link.href).pathname), page = kf.live.page();
+    if (way) { // back to the session of this window; "Open the zones" on the overview begins a new one
+      history.pushState({}, '', way);
       window.dispatchEvent(new CustomEvent('_dashprivate_pushstate'));
-      return;
-    }
-    if (!open || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    if (document.querySelector('.kf-zones-grid') && zones && !zones.command.includes(' run ')) return;
+    } else if (!link.hasAttribute('aria-current') || (page && page.opensAnew())) return;
     event.preventDefault();
     event.stopPropagation();
   }, true);
 
   // --- sliders: native inputs inside the places the layout left for them ---
-  kf.upgradeRanges = function (format) {
+  /** `format` tells a value in words, `valueOf` is what is sent for a place of the slider. */
+  kf.upgradeRanges = function (format, valueOf) {
     document.querySelectorAll('.kf-range:not([data-ready])').forEach(place => {
       const d = place.dataset, id = 'range-' + d.range;
       place.dataset.ready = '1';
@@ -143,7 +148,7 @@
       out.htmlFor = id;
       const show = () => { out.textContent = format(d.range, Number(input.value), d.unit); input.setAttribute('aria-valuetext', out.textContent); };
       input.addEventListener('input', () => { place.dragging = true; show(); });
-      input.addEventListener('change', () => { place.dragging = false; if (d.range !== 'reservoir_factor') kf.send(d.range, Number(input.value)); });
+      input.addEventListener('change', () => { place.dragging = false; if (!place.closest('[data-quiet]')) kf.send(d.range, valueOf(d.range, Number(input.value))); });
       place.kfSet = value => { if (!place.dragging) { input.value = value; show(); } };
       place.append(label, input, out);
       show();
@@ -164,8 +169,8 @@
     ArrowLeft: () => press('[data-command="back"]'),
     Home: () => press('[data-command="reset"]'),
     End: () => press('[data-command="end"]'),
-    '+': () => kf.faster && kf.faster(1),
-    '-': () => kf.faster && kf.faster(-1),
+    '+': () => kf.faster(1),
+    '-': () => kf.faster(-1),
     t: () => press('[data-action="theme"]'),
     p: () => press('[data-action="present"]'),
     '?': () => press('[data-action="help"]'),
@@ -186,19 +191,24 @@
   });
 
   // --- small live pictures of the overview ---
+  const PREVIEWS = { '[data-preview]': zonesPreview, '[data-street-preview]': (place, data) => kf.streetPreview && kf.streetPreview(place, data) };
   function mountPreviews() {
-    document.querySelectorAll('[data-preview]:not([data-ready])').forEach(place => {
-      place.dataset.ready = '1';
-      const { static: fixed, messages } = JSON.parse(place.dataset.preview);
-      const net = kf.network.mount(place, fixed.geometry, { label: 'Energy exchange between zones, a few days in turn' });
-      let i = 0;
-      const show = () => { net.update(kf.networkTick(fixed, messages[i % messages.length])); i++; };
-      show();
-      const timer = setInterval(() => {
-        if (!place.isConnected) clearInterval(timer);
-        else if (!document.hidden && !matchMedia('(prefers-reduced-motion: reduce)').matches) show();
-      }, 1500);
-    });
+    for (const [selector, show] of Object.entries(PREVIEWS)) {
+      document.querySelectorAll(selector + ':not([data-ready])').forEach(place => {
+        place.dataset.ready = '1';
+        show(place, JSON.parse(place.dataset.preview || place.dataset.streetPreview));
+      });
+    }
+  }
+  function zonesPreview(place, { static: fixed, messages }) {
+    const net = kf.network.mount(place, fixed.geometry, { label: 'Energy exchange between zones, a few days in turn' });
+    let i = 0;
+    const show = () => { net.update(kf.networkTick(fixed, messages[i % messages.length])); i++; };
+    show();
+    const timer = setInterval(() => {
+      if (!place.isConnected) clearInterval(timer);
+      else if (!document.hidden && !matchMedia('(prefers-reduced-motion: reduce)').matches) show();
+    }, 1500);
   }
 
   /** Runs when a page opens. */

@@ -6,10 +6,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import browser, page, zones
+from benchmarks import browser, browser_community, community, page, viewers, zones
 from benchmarks.measure import ROOT, Size, machine, table
 
-ROOMS = {"zones core": zones.measure, "page, server's side": page.measure, "page, browser": browser.measure}
+ROOMS = {
+    "zones core": zones.measure,
+    "page, server's side": page.measure,
+    "page, browser": browser.measure,
+    "community core": community.measure,
+    "community, many viewers": viewers.measure,
+    "community, browser": browser_community.measure,
+}
 LATEST = ROOT / "benchmarks" / "latest.json"
 
 

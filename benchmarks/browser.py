@@ -20,26 +20,28 @@ ROWS = (
     ("draws", "drawing code alone, Chromium", None),
 )
 
-# The page's draw and fetch, wrapped: `ticks` from the tick's answer, `clicks` from the click to the message that holds
-# the rule's new position, both to the frame after the drawing; `draws` is the drawing function alone. Milliseconds.
+# A page's draw and fetch, wrapped: `ticks` from the tick's answer, `clicks` from the click to the message that holds
+# the switch's new position, both to the frame after the drawing; `draws` is the drawing function alone. Milliseconds.
+# Given: the page's input of ticks, its drawing function, the function that gives the page.
 WATCH = """
+const [tick, drawing, page] = arguments;
 const found = window.kfFound = {ticks: [], clicks: [], draws: []};
 let answered = null, clicked = null;
-const fetch_ = window.fetch, draw = window.dash_clientside.kraftflyt.draw;
+const fetch_ = window.fetch, draw = window.dash_clientside.kraftflyt[drawing];
 window.fetch = async (...given) => {
   const answer = await fetch_(...given);
-  if (String((given[1] || {}).body).includes('"tick.n_intervals"'))
+  if (String((given[1] || {}).body).includes(`"${tick}"`))
     answered = answer.status === 200 ? performance.now() : null;
   return answer;
 };
 window.kfClick = name => {
-  const button = document.querySelector(`[data-switch="${name}"]`), last = window.kraftflyt.zonesPage().last;
-  clicked = {at: performance.now(), name, wanted: !last.set[name]};
+  const button = document.querySelector(`[data-switch="${name}"]`), last = window.kraftflyt[page]().last;
+  clicked = {at: performance.now(), name, was: last.set[name]};
   button.click();
 };
-window.dash_clientside.kraftflyt.draw = function (message, ...rest) {
+window.dash_clientside.kraftflyt[drawing] = function (message, ...rest) {
   const began = performance.now(), drawn = draw.call(this, message, ...rest), took = performance.now() - began;
-  const isClick = clicked && message && message.set && message.set[clicked.name] === clicked.wanted;
+  const isClick = clicked && message && message.set && message.set[clicked.name] !== clicked.was;
   const isTick = answered !== null && !isClick;
   const since = isClick ? clicked.at : answered, into = isClick ? found.clicks : found.ticks;
   if (isClick) clicked = null;
@@ -53,35 +55,33 @@ window.dash_clientside.kraftflyt.draw = function (message, ...rest) {
 
 def measure(size: Size) -> list[Row]:
     """Rows from a real page; skipped where there is no Chromium or no selenium, which only the tests need."""
-    browser, service = shutil.which("chromium"), shutil.which("chromedriver")
-    if not browser or not service:
-        return _all_skipped("chromium and chromedriver are not on the PATH")
-    if importlib.util.find_spec("selenium") is None:
-        return _all_skipped("selenium is not installed; `make test` installs it")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        started_server(Path(folder)) as server,
-        _chromium(browser, service) as driver,
-    ):
+    why = missing()
+    if why:
+        return [skipped(what, "ms", why, budget) for _, what, budget in ROWS]
+    with tempfile.TemporaryDirectory() as folder, started_server(Path(folder)) as server, chromium() as driver:
         found = _watch(driver, server.url, size.ticks)
     return [Row(what, "ms", tuple(found[key]), below=budget) for key, what, budget in ROWS]
 
 
-def _all_skipped(why: str) -> list[Row]:
-    return [skipped(what, "ms", why, budget) for _, what, budget in ROWS]
+def missing() -> str:
+    """What a browser needs and is not here; empty: nothing."""
+    if not shutil.which("chromium") or not shutil.which("chromedriver"):
+        return "chromium and chromedriver are not on the PATH"
+    return "" if importlib.util.find_spec("selenium") else "selenium is not installed; `make test` installs it"
 
 
 @contextmanager
-def _chromium(browser: str, service: str) -> Iterator[Any]:
+def chromium() -> Iterator[Any]:
+    """A headless browser, driven by selenium."""
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
 
     options = Options()
-    options.binary_location = browser
+    options.binary_location = shutil.which("chromium")
     for argument in ("headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "window-size=1600,900"):
         options.add_argument(f"--{argument}")
-    driver = webdriver.Chrome(service=Service(service), options=options)
+    driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
     try:
         yield driver
     finally:
@@ -91,14 +91,19 @@ def _chromium(browser: str, service: str) -> Iterator[Any]:
 def _watch(driver: Any, url: str, ticks: int) -> dict[str, list[float]]:
     """Click a rule back and forth on the paused page, then let it play."""
     driver.get(f"{url}/zones")
-    _wait(lambda: driver.execute_script("return !!(window.kraftflyt.zonesPage() || {}).last"), "the page's first frame")
-    driver.execute_script(WATCH)
-    for clicks in range(1, 2 + max(2, ticks // 4)):
-        driver.execute_script("window.kfClick('two_hop')")
-        _wait(lambda wanted=clicks: _count(driver, "clicks") >= wanted, "the answer to a click")
+    wait(lambda: driver.execute_script("return !!(window.kraftflyt.zonesPage() || {}).last"), "the page's first frame")
+    driver.execute_script(WATCH, "tick.n_intervals", "draw", "zonesPage")
+    return clicks_and_ticks(driver, "two_hop", max(2, ticks // 4), ticks)
+
+
+def clicks_and_ticks(driver: Any, switch: str, clicks: int, ticks: int) -> dict[str, list[float]]:
+    """On a paused page that is watched: clicks on a switch after one that does not count, then ticks."""
+    for count in range(1, 2 + clicks):
+        driver.execute_script("window.kfClick(arguments[0])", switch)
+        wait(lambda wanted=count: _count(driver, "clicks") >= wanted, "the answer to a click")
     driver.execute_script("window.kfFound.clicks.shift()")  # while the page still drew its first charts
     driver.execute_script("document.querySelector('[data-command=\"play\"]').click()")
-    _wait(lambda: _count(driver, "ticks") >= ticks, f"{ticks} ticks")
+    wait(lambda: _count(driver, "ticks") >= ticks, f"{ticks} ticks")
     found: dict[str, list[float]] = driver.execute_script("return window.kfFound")
     return found
 
@@ -108,7 +113,12 @@ def _count(driver: Any, key: str) -> int:
     return count
 
 
-def _wait(is_done: Callable[[], bool], what: str) -> None:
+def wait(is_done: Callable[[], bool], what: str) -> None:
+    """Until something is done.
+
+    Raises:
+        TimeoutError: it takes too long.
+    """
     limit = time.monotonic() + WAIT_S
     while not is_done():
         if time.monotonic() > limit:

@@ -25,9 +25,28 @@ class Size:
     reference_days: int = 60  # of the slow plain-Python steps
     scenarios: int = 28  # inflow years
     ticks: int = 40  # seen in the browser
+    street_ticks: int = 600
+    street_days: int = 365
+    streets: tuple[int, ...] = (5, 50, 500)  # houses on the browser's screen
+    viewers: tuple[int, ...] = (50, 200)
+    watch_s: float = 15.0
+    warm_s: float = 3.0
 
 
-TINY = Size(repeats=2, processes=1, days=40, reference_days=5, scenarios=3, ticks=3)
+TINY = Size(
+    repeats=2,
+    processes=1,
+    days=40,
+    reference_days=5,
+    scenarios=3,
+    ticks=3,
+    street_ticks=70,
+    street_days=1,
+    streets=(500,),
+    viewers=(10,),
+    watch_s=1.5,
+    warm_s=0.5,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,16 @@ def register(app: Dash) -> None:
         return runs, choices, choices, choices
 
     @app.callback(
+        Output(ids.LIBRARY_FILE_WHAT, "options"),
+        Output(ids.LIBRARY_FILE_WHAT, "value"),
+        Input(ids.LIBRARY_FILE_RUN, "value"),
+        prevent_initial_call=True,
+    )
+    def files(run: str | None) -> Any:
+        choices = view.files_of(run)
+        return choices, choices[0]["value"]
+
+    @app.callback(
         Output(ids.LIBRARY_FILE, "data"),
         Input(ids.LIBRARY_FILE_GET, "n_clicks"),
         State(ids.LIBRARY_FILE_RUN, "value"),

@@ -6,14 +6,16 @@ from typing import Any
 
 from dash import html
 
+from callbacks import community_exports
 from callbacks.services import Services
 from callbacks.zones_exports import file_of
 from energy_sim.errors import DataError
 from energy_sim.figures.theme import format_energy
 from energy_sim.figures.zones import for_card, plot_energy_flows_summary
+from energy_sim.runs import in_words
 from energy_sim.zones.playback import open_playback
 from layouts.components import flows_legend, graph, table
-from layouts.library import library_page, runs_table
+from layouts.library import file_choices, library_page, runs_table
 
 _TOTALS = (
     "demand",
@@ -37,12 +39,13 @@ def page_of(services: Services) -> Any:
 
 def run_list(services: Services) -> tuple[Any, list[str]]:
     """All finished runs with what can be done with each, and their names."""
-    rows = []
-    for run in services.runs.list():
-        unmet = run.summary.get("totals_mwh", {}).get("unmet", 0.0)
-        days = f"{run.summary.get('first_day', '')} to {run.summary.get('last_day', '')}"
-        rows.append((run.name, run.room, run.created[:16].replace("T", " "), days, format_energy(unmet)))
+    rows = [(run.name, run.room, run.created[:16].replace("T", " "), *in_words(run)) for run in services.runs.list()]
     return runs_table(rows, services.config.runs.delete_from_page), [name for name, *_ in rows]
+
+
+def files_of(name: str | None) -> list[dict[str, str]]:
+    """What can be had of a run as a file."""
+    return file_choices("community" if (name or "").startswith("community_") else "zones")
 
 
 def delete(services: Services, name: str) -> None:
@@ -71,6 +74,8 @@ def file_of_run(services: Services, name: str | None, what: str, kind: str, them
     """
     if not name:
         raise DataError("choose a run first")
+    if services.runs.load(name).room == "community":
+        return community_exports.file_of_run(services, name, what, kind, theme), f"{name}_{what}.{kind}"
     played = open_playback(services.runs, name)
     content = file_of(played.history((), played.last_tick), played.changes(()), what, kind, theme)
     return content, f"{name}_{what}.{kind}"
@@ -81,6 +86,11 @@ def side_by_side(services: Services, left: str | None, right: str | None, theme:
     if not left or not right:
         return html.P("Choose two runs.", className="kf-empty")
     runs = [services.runs.load(name) for name in (left, right)]
+    rooms = {run.room for run in runs}
+    if len(rooms) > 1:
+        return html.P("Choose two runs of the same room.", className="kf-empty")
+    if rooms == {"community"}:
+        return community_exports.side_by_side(runs, theme)
     totals = [run.summary["totals_mwh"] for run in runs]
     rows = [
         [

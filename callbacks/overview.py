@@ -2,11 +2,34 @@
 
 from typing import Any
 
-from callbacks import zones_view
+from callbacks import community_view, zones_view
 from callbacks.services import services
-from layouts.overview import overview_page
+from layouts.overview import RoomCard, overview_page
 
 
 def page(**_query: str) -> Any:
     """The overview."""
-    return overview_page(zones_view.preview(services().config))
+    config = services().config
+    zones = zones_view.preview(config)
+    return overview_page(
+        [
+            RoomCard(
+                name="Zones",
+                href="/zones",
+                text="Five hydro and wind zones cover each other's demand, day by day. "
+                "Switch phases and two-hop routes while it runs.",
+                caption=f"The picture repeats the first {zones['days']} days.",
+                button="Open the zones",
+                preview={"data-preview": zones["json"]},
+            ),
+            RoomCard(
+                name="Community",
+                href="/community",
+                text="A street of homes with PV, right now: who produces, who consumes, and where the surplus goes. "
+                "Start a car or a washing machine and watch.",
+                caption="The picture repeats a day in July, an hour at a time.",
+                button="Open the street",
+                preview={"data-street-preview": community_view.preview(config)},
+            ),
+        ]
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import dash
 from dash import ClientsideFunction, Dash, Input, Output, set_props
 
-from callbacks import library, overview, zones
+from callbacks import community, library, overview, zones
 from callbacks.services import Services, attach
 from energy_sim.errors import EnergySimError
 from layouts import ids
@@ -15,7 +15,12 @@ from layouts.shell import page_not_found, shell
 logger = logging.getLogger("energy_sim.callbacks")
 
 MAX_REQUEST_BYTES = 1_000_000
-PAGES = (("Overview", "/", overview.page), ("Zones", "/zones", zones.page), ("Library", "/library", library.page))
+PAGES = (
+    ("Overview", "/", overview.page),
+    ("Zones", "/zones", zones.page),
+    ("Community", "/community", community.page),
+    ("Library", "/library", library.page),
+)
 
 
 def show_error(error: Exception) -> None:
@@ -49,7 +54,7 @@ def create_app(services: Services) -> Dash:
         "kraftflyt.not_found_404", path="/not-found", title="Not found · Kraftflyt", layout=page_not_found
     )
     app.layout = shell
-    for register in (_register, zones.register, library.register):
+    for register in (_register, zones.register, community.register, library.register):
         register(app)
     return app
 

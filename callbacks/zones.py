@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, no_update
-from dash.exceptions import PreventUpdate
+from dash import Dash, Input, Output, State, dcc
 
-from callbacks import zones_charts, zones_exports
+from callbacks import live_view, zones_charts, zones_exports
 from callbacks import zones_view as view
 from callbacks.services import services
 from energy_sim.errors import EnergySimError
 from layouts import ids
 from layouts.components import message_page
-from layouts.zones import data_quality
+from layouts.zones import STORES, data_quality
 
 
 def page(session: str = "", key: str = "", run: str = "", start: str = "", theme: str = "", **_others: Any) -> Any:
@@ -28,46 +27,7 @@ def page(session: str = "", key: str = "", run: str = "", start: str = "", theme
 
 def register(app: Dash) -> None:
     """Attach the callbacks."""
-
-    @app.callback(
-        Output(ids.MESSAGE, "data"),
-        Input(ids.TICK, "n_intervals"),
-        State(ids.LINK, "data"),
-        State(ids.SEEN, "data"),
-        running=[(Output(ids.TICK, "disabled"), True, False)],
-        prevent_initial_call=True,
-    )
-    def tick(_n: int, link: dict[str, str], seen: dict[str, int] | None) -> Any:
-        message = view.message_since(services(), link["session"], seen or {})
-        if message is None:
-            raise PreventUpdate
-        return message
-
-    @app.callback(
-        Output(ids.MESSAGE, "data", allow_duplicate=True),
-        Output(ids.ACK, "data"),
-        Input(ids.COMMAND, "data"),
-        State(ids.LINK, "data"),
-        State(ids.SEEN, "data"),
-        prevent_initial_call=True,
-    )
-    def control(command: dict[str, Any], link: dict[str, str], seen: dict[str, int] | None) -> Any:
-        message, answer = view.obey(services(), link, seen or {}, command)
-        return message or no_update, answer
-
-    # by a store of its own: a message may be overtaken by the next one before the page sees it
-    app.clientside_callback(ClientsideFunction("kraftflyt", "acknowledged"), Input(ids.ACK, "data"))
-
-    app.clientside_callback(
-        ClientsideFunction("kraftflyt", "draw"),
-        Output(ids.SEEN, "data"),
-        Input(ids.MESSAGE, "data"),
-        State(ids.STATIC, "data"),
-        State(ids.LINK, "data"),
-    )
-    app.clientside_callback(
-        ClientsideFunction("kraftflyt", "chartsArrived"), Input(ids.CHARTED, "data"), State(ids.WINDOW, "value")
-    )
+    live_view.register(app, STORES, view.message_since, view.obey_own, "draw")
 
     @app.callback(
         Output(ids.ZONES_FLOWS, "figure"),
@@ -81,7 +41,8 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def charts(_refresh: Any, window: int, show: list[str], theme: str | None, link: dict[str, str]) -> Any:
-        return zones_charts.charts(services(), link["session"], window, show, theme or "dark")
+        flows, levels, charted = zones_charts.charts(services(), link["session"], window, show, theme or "dark")
+        return flows, levels, {**charted, "w": window}
 
     @app.callback(
         Output(ids.ZONES_QUALITY, "children"),

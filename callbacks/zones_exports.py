@@ -1,9 +1,6 @@
 """Files from the zones page: figures, tables, a replay, a saved run."""
 
-import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +8,11 @@ import numpy as np
 import pandas as pd
 from dash import dcc
 
+from callbacks.exports import ASSETS, checked_theme, figure_file, reached, turn
 from callbacks.services import Services
 from callbacks.zones_view import static_of
 from energy_sim.clock import Event, settings_at
 from energy_sim.errors import DataError
-from energy_sim.figures.export import export_figure
 from energy_sim.figures.run_files import write_run_figures
 from energy_sim.figures.zones import (
     plot_energy_exchange_curved,
@@ -32,10 +29,6 @@ from energy_sim.zones.pipeline import RunLog, change_marks, tables_of, write_run
 from energy_sim.zones.playback import RecordedZones, day_frame
 from energy_sim.zones.simulator import Period, Settings, average_day
 from layouts.replay import replay_page
-
-ASSETS = Path(__file__).parents[1] / "assets"
-TURN_WAIT_S = 60.0
-_turns = threading.BoundedSemaphore(2)  # pictures and replays that this process makes at once
 
 
 def export(services: Services, session: str, what: str, kind: str, theme: str, tick: Any) -> tuple[bytes, str]:
@@ -59,14 +52,9 @@ def export(services: Services, session: str, what: str, kind: str, theme: str, t
     if what == "replay":
         if kind != "html":
             raise DataError("a replay is exported as HTML; choose HTML")
-        with _turn():
+        with turn():
             return replay_of(services, session, theme, period, events).encode(), f"replay_{day}.html"
     return file_of(period, live.changes(events), what, kind, theme), f"{what}_{day}.{kind}"
-
-
-def reached(tick: Any, current: int) -> int:
-    """A tick from the browser, if the session has reached it, else the current one: nobody sees the future."""
-    return tick if isinstance(tick, int) and 0 <= tick <= current else current
 
 
 def file_of(period: Period, changes: Mapping[int, Settings], what: str, kind: str, theme: str) -> bytes:
@@ -87,7 +75,7 @@ def file_of(period: Period, changes: Mapping[int, Settings], what: str, kind: st
         if kind != "csv":
             raise DataError("a table is exported as CSV; choose CSV, or a figure")
         return tables[what].to_csv(index=False).encode()
-    if kind not in {"png", "svg", "html"}:  # from the browser, and part of a path below
+    if kind == "csv":
         raise DataError("a figure is exported as PNG, SVG or HTML; choose one of them, or a table")
     drawn = {
         "network": lambda: _network_figure(plot_energy_exchange_curved, period, theme),
@@ -97,28 +85,7 @@ def file_of(period: Period, changes: Mapping[int, Settings], what: str, kind: st
     }
     if what not in drawn:
         raise DataError(f"export: there is no figure or table {str(what)[:40]!r}; choose one of the list")
-    with _turn(), tempfile.TemporaryDirectory() as folder:
-        return export_figure(drawn[what](), Path(folder) / f"figure.{kind}").read_bytes()
-
-
-def checked_theme(theme: str | None) -> str:
-    """Dark or light, whatever the browser says."""
-    return "light" if theme == "light" else "dark"
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    """Wait for one of the places.
-
-    Raises:
-        DataError: none became free in time.
-    """
-    if not _turns.acquire(timeout=TURN_WAIT_S):
-        raise DataError(f"the server has been busy with other exports for {TURN_WAIT_S:g} s; try again in a minute")
-    try:
-        yield
-    finally:
-        _turns.release()
+    return figure_file(drawn[what](), kind)
 
 
 def replay_of(services: Services, session: str, theme: str, period: Period, events: tuple[Event, ...]) -> str:
@@ -175,7 +142,7 @@ def saved(services: Services, link: dict[str, str]) -> Any:
         list(write_run_figures(figures, request.network, tables, average_day(period), marks, ("html",)))
 
     try:
-        with _turn():
+        with turn():
             period = live.history(events, frame.tick)
             write_run(services.runs.folder / name, request, live.inputs, period, (add_figures, log.write))
     finally:

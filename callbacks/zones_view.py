@@ -1,27 +1,21 @@
 """The zones page as it opens, its messages, and the commands it sends; the callbacks call it."""
 
-import hmac
 import json
-import logging
 import os
 import shlex
-from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from callbacks import live_view
 from callbacks.services import CANVAS_PX, COMPACT_CANVAS_PX, Services
 from callbacks.zones_charts import charts
-from energy_sim.clock import CLOCK_CONTROLS, Event
 from energy_sim.config import Config
 from energy_sim.errors import ConfigError, DataError
 from energy_sim.figures.network import NetworkGeometry
-from energy_sim.figures.zones import (
-    network_geometry,
-)
+from energy_sim.figures.zones import network_geometry
 from energy_sim.session import Frame
-from energy_sim.stories import stories_for
 from energy_sim.zones import kernel as k
 from energy_sim.zones.explain import BOUND_TEXTS
 from energy_sim.zones.live import LiveZones, default_parameters, input_folders, open_zones
@@ -30,9 +24,8 @@ from energy_sim.zones.model import Fill, Network
 from energy_sim.zones.playback import RecordedZones
 from layouts.zones import NAMES, WINDOWS, DataQuality, ZonesPage, zones_page
 
-logger = logging.getLogger("energy_sim.callbacks")
-
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 7.0, 15.0, 30.0, 60.0)
+ROOMS = ("zones", "playback")
 Live = LiveZones | RecordedZones
 
 
@@ -40,7 +33,7 @@ def open_link(services: Services, session: str, key: str, run: str, start: str) 
     """(session id, control key) of a link, creating a session where it names none; or what is the matter."""
     try:
         if session:
-            services.sessions.live(session)  # also refuses a playback whose run is gone
+            live_view.may_open(services, session, ROOMS)
             return session, key
         rate = services.config.zones.days_per_second
         if run:
@@ -61,13 +54,13 @@ def page_of(services: Services, session: str, key: str, theme: str) -> Any:
     record, live = services.sessions.record(session), services.sessions.live(session)
     events = services.sessions.events(session)
     zones = services.config.zones
-    can_control = hmac.compare_digest(key.encode(), record.control_key.encode())
+    can_control = live_view.holds_key(record, key)
     flows, levels, _ = charts(services, session, chart_window(services.config), [], theme)
     playback = record.room == "playback"
     return zones_page(
         ZonesPage(
             link={"session": session, "key": key if can_control else ""},
-            message={**tick_message(frame, [], live), "evn": last_event(events)},
+            message={**tick_message(frame, [], live), "evn": live_view.last_event(events)},
             static={**static_of(services, live, record.parameters, theme), "events": event_marks(events, live)},
             flows=flows,
             reservoirs=levels,
@@ -114,27 +107,13 @@ def static_of(services: Services, live: Live, parameters: dict[str, Any], theme:
         "window": chart_window(services.config),
         "tickMs": services.config.zones.tick_ms,
         "command": command_line(parameters),
-        "stories": [] if isinstance(live, RecordedZones) else told(services.config),
+        "stories": [] if isinstance(live, RecordedZones) else live_view.told(services.config, "zones"),
     }
-
-
-def told(config: Config) -> list[dict[str, Any]]:
-    """The stories that can be told; files that cannot be used are logged and left out."""
-    try:
-        return [story.to_json() for story in stories_for(config.path(config.stories.folder), "zones")]
-    except ConfigError as error:
-        logger.warning("stories left out reason=%s", error)
-        return []
 
 
 def chart_window(config: Config) -> int:
     """Days the charts look back when the page opens: the offered window next to the configured one."""
     return min((days for days, _ in WINDOWS), key=lambda days: abs(days - config.zones.chart_days))
-
-
-def last_event(events: Sequence[Event]) -> int:
-    """A number that differs when the events do: the page then asks for its charts and marks anew."""
-    return max((event.seq for event in events), default=0)
 
 
 def route_arrows(geometry: NetworkGeometry, network: Network) -> list[int]:
@@ -145,49 +124,25 @@ def route_arrows(geometry: NetworkGeometry, network: Network) -> list[int]:
 
 def message_since(services: Services, session: str, seen: dict[str, Any]) -> dict[str, Any] | None:
     """The message of the current day with the chart rows since what was seen; None when nothing is new."""
-    frames = services.sessions.frames_since(session, int(seen.get("t", -1)), int(seen.get("ep", -1)), MAX_ROWS)
-    frame = frames[-1]
-    if (frame.tick, frame.revision) == (seen.get("t"), seen.get("v")):
-        return None
-    live = services.sessions.live(session)
-    message = tick_message(frame, frames[:-1], live)
-    if frame.revision != seen.get("v"):
-        message["evn"] = last_event(services.sessions.events(session))
-    if frame.epoch != seen.get("ep"):
+    message = live_view.message_since(services, session, seen, MAX_ROWS, tick_message)
+    if message and message["ep"] != seen.get("ep"):
         message["cmd"] = command_line(services.sessions.record(session).parameters)
     return message
 
 
-def obey(
-    services: Services, link: dict[str, str], seen: dict[str, Any], command: dict[str, Any]
-) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Carry out a command of the page: the day as it is now, and the answer {n, err}."""
-    sessions, session, name, value = services.sessions, link["session"], command["name"], command.get("value")
-    error = ""
-    try:
-        live = sessions.live(session)
-        if name == "restart":
-            start = date.fromisoformat(value["start"])
-            parameters = default_parameters(services.config, start, value["reservoir_factor"])
-            sessions.restart(session, link["key"], parameters)
-        elif name == "end":
-            sessions.control(session, link["key"], "scrub", live.last_tick)
-        elif name == "speed":
-            sessions.control(session, link["key"], "speed", speed_at(value))
-        elif name == "day":
-            sessions.control(session, link["key"], "scrub", live.tick_of(date.fromisoformat(value)))
-        elif name == "move":
-            sessions.control(session, link["key"], "pause")
-            tick = sessions.frame(session).tick + int(value)
-            sessions.control(session, link["key"], "scrub", min(max(tick, 0), live.last_tick))
-        elif name in CLOCK_CONTROLS or (name, value) not in sessions.frame(session).next_settings.items():
-            sessions.control(session, link["key"], name, value)
-    except (DataError, ConfigError) as found:
-        error = str(found)
-    except (ValueError, KeyError, TypeError, IndexError) as found:
-        error = f"{name}: {value!r} cannot be used ({found})"
-    message = message_since(services, session, {"t": seen.get("t", -1), "ep": seen.get("ep", -1)})
-    return message, {"n": command.get("n"), "err": error}
+def obey_own(services: Services, link: dict[str, str], name: str, value: Any) -> bool:
+    """Carry out a command that only the zones have: begin again, go to a date, a place of the speed slider."""
+    sessions, session, key = services.sessions, link["session"], link["key"]
+    if name == "restart":
+        start = date.fromisoformat(value["start"])
+        sessions.restart(session, key, default_parameters(services.config, start, value["reservoir_factor"]))
+    elif name == "speed":
+        sessions.control(session, key, "speed", speed_at(value))
+    elif name == "day":
+        sessions.control(session, key, "scrub", sessions.live(session).tick_of(date.fromisoformat(value)))
+    else:
+        return False
+    return True
 
 
 def speed_at(place: Any) -> float:

@@ -1,13 +1,15 @@
 """config.yaml as frozen, checked models: one per section. `load_config` is the only way in."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal, get_args
+from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from energy_sim.devices.values import HouseValues
 from energy_sim.errors import ConfigError
 
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "config.yaml"
@@ -82,6 +84,51 @@ def _as_folders(value: object) -> object:
     raise ValueError(msg)
 
 
+def _as_place(value: object) -> object:
+    """Latitude and longitude, from a list or a text such as 47.38,8.54."""
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        latitude, longitude = (float(part) for part in parts)  # type: ignore[attr-defined, unused-ignore]
+    except (TypeError, ValueError):
+        msg = f"{value!r} is no place; give latitude and longitude in degrees, such as 47.38,8.54"
+        raise ValueError(msg) from None
+    if not (-66 <= latitude <= 66 and -180 <= longitude <= 180):
+        msg = f"{latitude:g},{longitude:g} is outside the limits; give latitude -66 to 66, longitude -180 to 180"
+        raise ValueError(msg)
+    return latitude, longitude
+
+
+def _as_timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        msg = f"{value!r} is no time zone; give a name such as Europe/Zurich"
+        raise ValueError(msg) from None
+    return value
+
+
+def _as_moment(value: object) -> object:
+    """A moment as ISO text, as YAML or a person writes it, or the word now."""
+    text = str(value)
+    if isinstance(value, datetime):
+        text = value.isoformat()
+    elif isinstance(value, date):
+        text = f"{value.isoformat()}T00:00:00"
+    try:
+        year = 2000 if text == "now" else datetime.fromisoformat(text).year
+    except ValueError:
+        msg = f"{value!r} is no moment; write it as 2026-07-10T12:30, or now"
+        raise ValueError(msg) from None
+    if not 1971 <= year <= 2100:
+        msg = f"{text} is outside the years 1971 to 2100; choose a moment within"
+        raise ValueError(msg)
+    return text
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
 class ZonesConfig(_Section):
     """Defaults of the zones room."""
 
@@ -97,6 +144,49 @@ class ZonesConfig(_Section):
     tick_ms: Annotated[int, Field(ge=50, le=10_000)]
 
 
+Price = Annotated[float, Field(ge=0, le=1000)]
+
+
+class StreetConfig(_Section):
+    """A street and its surroundings: what a community session is made from, see community/live.py."""
+
+    houses: Annotated[int, Field(ge=1, le=10_000)]
+    update_interval_ms: Annotated[int, Field(ge=500, le=2000)]
+    time_scale: Annotated[float, Field(ge=1, le=3600)]
+    pv_variation: Literal["enabled", "disabled"]
+    flex_load_probability: Annotated[float, Field(ge=0, le=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    place: Annotated[tuple[float, float], BeforeValidator(_as_place)]
+    timezone: Annotated[str, AfterValidator(_as_timezone)]
+    start: Annotated[str, BeforeValidator(_as_moment)]
+    house_values: Annotated[tuple[HouseValues, ...], BeforeValidator(_as_tuple)]
+    price_grid_delivery: Price
+    price_grid_consumption: Price
+    price_pv_delivery: Price
+    price_house_consumption: Price
+
+    @model_validator(mode="after")
+    def _values_fit(self) -> "StreetConfig":
+        given = len(self.house_values)
+        if given > self.houses:
+            msg = f"house_values: {given} houses are given for a street of {self.houses}; give at most so many"
+            raise ValueError(msg)
+        return self
+
+
+class MqttConfig(_Section):
+    """Where meters are published, see community/mqtt.py."""
+
+    url: str
+
+
+class CommunityConfig(StreetConfig):
+    """Defaults of the community room."""
+
+    tick_ms: Annotated[int, Field(ge=100, le=10_000)]
+    mqtt: MqttConfig
+
+
 class Config(_Section):
     """The whole configuration; relative paths count from `root`, the project's folder."""
 
@@ -108,6 +198,7 @@ class Config(_Section):
     stories: StoriesConfig
     sessions: SessionsConfig
     zones: ZonesConfig
+    community: CommunityConfig
     root: Annotated[Path, Field(exclude=True)]
 
     def path(self, value: str) -> Path:

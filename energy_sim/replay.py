@@ -12,8 +12,8 @@ import logging
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 from weakref import WeakValueDictionary
@@ -64,6 +64,17 @@ class RecordedRoom(Protocol):
         """The changes, numbered below 0: before everything a session adds."""
 
 
+@runtime_checkable
+class FamilyRoom(Protocol):
+    """What an opened room adds that has a control for each of many things: `pv_kwp.house_3` of the family `pv_kwp`.
+
+    Such a control is in the settings from its first event on, and `check` says which things there are.
+    """
+
+    def families(self) -> Collection[str]:
+        """The names before the dot."""
+
+
 def recorded_events(room: LiveRoom) -> tuple[Event, ...]:
     """The changes a room brings along; none where it simulates."""
     return room.recorded_events() if isinstance(room, RecordedRoom) else ()
@@ -82,7 +93,8 @@ class Frame:
     """What a page shows of a session at one tick.
 
     ``settings`` are those that acted in this tick, ``next_settings`` those that act from the next one: what the
-    switches show. ``rate`` is ticks per second, ``data`` the room's own frame, shared: not to be changed.
+    switches show. ``rate`` is ticks per second, ``data`` the room's own frame, shared: not to be changed; ``room`` is
+    the opened room it comes from, None for a frame that was made without one.
     """
 
     session_id: str
@@ -96,6 +108,7 @@ class Frame:
     settings: dict[str, Any]
     next_settings: dict[str, Any]
     data: Any
+    room: Any = field(default=None, compare=False, repr=False)
 
 
 class OpenRooms:
@@ -146,8 +159,9 @@ def checked_value(live: LiveRoom, room: str, control: str, value: Any) -> Any:
         DataError: the room has no such control, or does not accept the value.
     """
     controls = live.defaults()
-    if control not in controls:
-        known = ", ".join((*CLOCK_CONTROLS, *controls))
+    families = live.families() if isinstance(live, FamilyRoom) else ()
+    if control not in controls and control.partition(".")[0] not in families:
+        known = ", ".join((*CLOCK_CONTROLS, *controls, *(f"{family}.NAME" for family in families)))
         raise DataError(f"{room}.{control}: there is no such control; give one of {known}")
     return plain(live.check(control, value))
 
@@ -223,6 +237,7 @@ class Replay:
             settings=settings_at(self.defaults, self.events, tick),
             next_settings=settings_at(self.defaults, self.events, tick + 1),
             data=self.frame(tick),
+            room=self.room,
         )
 
     def approach(self, tick: int) -> Iterator[int]:

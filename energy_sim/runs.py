@@ -27,7 +27,7 @@ _TABLE = re.compile(r"[a-z0-9_]{1,60}")
 _STAGING = ".writing-"
 _MARK = "params.json"
 _ABANDONED_S = 86400.0
-_TABLES = ("daily_summary", "zone_metrics", "transfers", "quantiles", "totals")
+_TABLES = ("daily_summary", "zone_metrics", "transfers", "quantiles", "totals", "ticks", "houses", "statements")
 _FIGURES = (
     "energy_flows_summary",
     "reservoir_levels",
@@ -52,6 +52,18 @@ class Run:
     folder: Path
     params: Mapping[str, Any]
     summary: Mapping[str, Any]
+
+
+def in_words(run: Run) -> tuple[str, str]:
+    """What a list of runs says of one: its period, and its most telling figure; empty where the summary has none."""
+    summary = run.summary
+    if run.room == "community":
+        begin, end = (str(summary.get(name, ""))[:16].replace("T", " ") for name in ("first_time", "end_time"))
+        drawn = summary.get("totals_kwh", {}).get("grid_import")
+        return f"{begin} to {end}", "" if drawn is None else f"{drawn:,.1f} kWh from the grid"
+    unmet = summary.get("totals_mwh", {}).get("unmet")
+    period = f"{summary.get('first_day', '')} to {summary.get('last_day', '')}"
+    return period, "" if unmet is None else f"{unmet:,.0f} MWh unmet"
 
 
 def new_name(room: str) -> str:

@@ -103,13 +103,17 @@ class Sessions:
         logger.info("session created id=%s room=%s seed=%d rate_per_s=%g", record.id, room, seed, rate)
         return record
 
-    def frame(self, session_id: str) -> Frame:
-        """The frame of the current tick; asking keeps the session awake.
+    def frame(self, session_id: str, *, awake: bool = True) -> Frame:
+        """The frame of the current tick; asking keeps the session awake, unless whoever asks is no viewer.
+
+        Args:
+            session_id: the session.
+            awake: False leaves the record as it is: the session is paused when nobody else asks.
 
         Raises:
             DataError: no such session.
         """
-        return self._frames(session_id)[-1]
+        return self._frames(session_id, awake=awake)[-1]
 
     def frames_since(self, session_id: str, since_tick: int, since_epoch: int, limit: int = 20) -> tuple[Frame, ...]:
         """The frames of all ticks after one that was shown before, oldest first: the last is the current one.
@@ -143,6 +147,14 @@ class Sessions:
         """The record as it is stored: a stop that nobody noticed yet is not in it."""
         with transaction(self._engine) as connection:
             return session_store.read_session(connection, session_id)
+
+    def playing(self, room: str) -> tuple[str, ...]:
+        """Ids of the sessions of a room that play and were asked for lately, oldest first, whoever serves them.
+
+        One that reached its last tick is among them until somebody asks for its frame.
+        """
+        with transaction(self._engine) as connection:
+            return session_store.read_playing(connection, room, self._clock_s() - self._idle_pause_s)
 
     def events(self, session_id: str) -> tuple[Event, ...]:
         """The events of the session as they act, with those its room recorded."""
@@ -242,13 +254,19 @@ class Sessions:
         return new
 
     def _frames(
-        self, session_id: str, *, wanted: int | None = None, since: tuple[int, int] | None = None, limit: int = 0
+        self,
+        session_id: str,
+        *,
+        wanted: int | None = None,
+        since: tuple[int, int] | None = None,
+        limit: int = 0,
+        awake: bool = True,
     ) -> tuple[Frame, ...]:
         """Frames up to the wanted tick, the current one without; more than this one where ``since`` is near enough."""
         with self._followed(session_id) as (stored, held, replay):
             now = self._clock_s()
             last_tick = replay.room.last_tick
-            record = self._noted(stored, held, last_tick, now)
+            record = self._noted(stored, held, last_tick, now) if awake else self._settled(stored, last_tick, now)
             if wanted is None:
                 tick = clock.current_tick(record, now, last_tick, self._idle_pause_s)
             else:
@@ -263,6 +281,10 @@ class Sessions:
             checkpoint = replay.due_checkpoint(self._clock_s(), every_s)
         self._store(session_id, checkpoint)
         return frames
+
+    def _settled(self, record: SessionRecord, last_tick: int, now: float) -> SessionRecord:
+        """The record with stops that happened by themselves, of which nothing is written."""
+        return replace(clock.settled(record, now, last_tick, self._idle_pause_s), revision=record.revision)
 
     def _noted(self, record: SessionRecord, held: _Held, last_tick: int, now: float) -> SessionRecord:
         """Write that the session stopped by itself, and at most every 5 s that it was asked for; never fails."""

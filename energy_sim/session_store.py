@@ -76,6 +76,12 @@ def read_session(connection: Connection, session_id: str, *, lock: bool = False)
     return SessionRecord(**{**row._mapping, "parameters": json.loads(row.parameters)})
 
 
+def read_playing(connection: Connection, room: str, seen_after: float) -> tuple[str, ...]:
+    """Ids of the sessions of a room that play and were asked for after a moment, oldest first."""
+    playing = (sessions.c.room == room) & sessions.c.playing & (sessions.c.seen > seen_after)
+    return tuple(connection.execute(select(sessions.c.id).where(playing).order_by(sessions.c.created)).scalars())
+
+
 def update_session(connection: Connection, old: SessionRecord, new: SessionRecord) -> bool:
     """Write what changed, unless somebody else changed the record since ``old`` was read; True if written."""
     before = asdict(replace(old, parameters={}))

@@ -10,20 +10,28 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from energy_sim.config import describe_problems
 from energy_sim.errors import ConfigError
 
+# Steps may have these only on the pages named; all other keys make sense everywhere.
+_PAGES_OF = {"day": ("zones",), "days_per_second": ("zones",), "time_scale": ("community",)}
+_INSTEAD = {"day": "tick", "days_per_second": "time_scale", "time_scale": "days_per_second"}
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Step(_Entry):
-    """One step: go to a day, set switches and factors, play at a speed or stand, show a caption, wait.
+    """One step: go to a day or tick, use controls, choose a speed, play or pause, show a caption, wait.
 
-    Files may write `switches:` for `set:`.
+    Files may write `switches:` for `set:`. Days and days a second are the zones', the time scale is the community's.
+    A number of days a second plays unless `play` says otherwise; without `play` the clock is left as it is.
     """
 
     day: date | None = None
-    set: Annotated[dict[str, bool | float], Field(validation_alias=AliasChoices("set", "switches"))] = {}
-    days_per_second: Annotated[float, Field(ge=0.5, le=60)] | None = None  # plays; stands without it
+    tick: Annotated[int, Field(ge=0)] | None = None
+    set: Annotated[dict[str, bool | float | str], Field(validation_alias=AliasChoices("set", "switches"))] = {}
+    days_per_second: Annotated[float, Field(ge=0.5, le=60)] | None = None
+    time_scale: Annotated[float, Field(ge=1, le=3600)] | None = None  # simulated seconds a second
+    play: Annotated[bool, Field(strict=True)] | None = None
     caption: Annotated[str, Field(max_length=300)] = ""
     wait: Annotated[float, Field(ge=0, le=600)] = 5.0  # seconds until the next step
 
@@ -36,7 +44,7 @@ class Story(_Entry):
     steps: Annotated[list[Step], Field(min_length=1, max_length=200)]
 
     def to_json(self) -> dict[str, Any]:
-        """The story as assets/zones.js plays it."""
+        """The story as assets/live.js plays it."""
         return self.model_dump(mode="json")
 
 
@@ -53,9 +61,27 @@ def read_story(path: Path) -> Story:
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: is no valid YAML ({' '.join(str(error).split())})") from error
     try:
-        return Story.model_validate(content)
+        story = Story.model_validate(content)
     except ValidationError as error:
         raise ConfigError.from_problems(describe_problems(error, str(path), Story)) from error
+    problems = [
+        f"{path}: {problem}" for i, step in enumerate(story.steps) for problem in _misplaced(i, step, story.page)
+    ]
+    if problems:
+        raise ConfigError.from_problems(problems)
+    return story
+
+
+def _misplaced(number: int, step: Step, page: str) -> list[str]:
+    """What a step has that its page cannot do."""
+    found = [
+        f"steps[{number}].{key}: the page {page} has no such thing, {' and '.join(pages)} has; give {_INSTEAD[key]}"
+        for key, pages in _PAGES_OF.items()
+        if getattr(step, key) is not None and page not in pages
+    ]
+    if step.day is not None and step.tick is not None:
+        found.append(f"steps[{number}].tick: {step.tick} stands beside a day; give one of them")
+    return found
 
 
 def stories_for(folder: Path, page: str) -> list[Story]:

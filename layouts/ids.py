@@ -30,6 +30,23 @@ ZONES_EXPORT_RUN = "zones-export-run"
 ZONES_SAVE = "zones-save"
 ZONES_SAVED = "zones-saved"
 
+COMMUNITY_PAGE = "community-page"
+COMMUNITY_STREET = "community-street"
+COMMUNITY_POWER = "community-power"
+COMMUNITY_WINDOW = "community-window"
+COMMUNITY_SELECTED = "community-selected"  # store: the house whose panel is open, its place in the street
+COMMUNITY_HOUSE_CHART = "community-house-chart"
+COMMUNITY_SANKEY = "community-sankey"
+COMMUNITY_SANKEY_ASK = "community-sankey-ask"  # store: asks for the day's energy anew
+COMMUNITY_STATEMENTS = "community-statements"
+COMMUNITY_STATEMENTS_ASK = "community-statements-ask"  # store: asks for the statements anew
+COMMUNITY_EXPORT = "community-export"
+COMMUNITY_EXPORT_WHAT = "community-export-what"
+COMMUNITY_EXPORT_KIND = "community-export-kind"
+COMMUNITY_EXPORT_RUN = "community-export-run"
+COMMUNITY_SAVE = "community-save"
+COMMUNITY_SAVED = "community-saved"
+
 LIBRARY_LIST = "library-list"
 LIBRARY_LEFT = "library-left"
 LIBRARY_RIGHT = "library-right"

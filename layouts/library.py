@@ -4,10 +4,14 @@ from typing import Any
 
 from dash import dcc, html
 
-from layouts import ids
-from layouts.zones import EXPORTS
+from layouts import community, ids, zones
 
-FILES = tuple((name, text.replace("of the day", "of the last day")) for name, text in EXPORTS if name != "replay")
+FILES = {
+    "zones": [
+        (name, text.replace("of the day", "of the last day")) for name, text in zones.EXPORTS if name != "replay"
+    ],
+    "community": [(name, text) for name, text in community.EXPORTS if name not in {"replay", "sankey"}],
+}
 KINDS = ("png", "svg", "html", "csv")
 
 
@@ -48,8 +52,13 @@ def run_choices(names: list[str]) -> list[dict[str, str]]:
     return [{"label": name, "value": name} for name in names]
 
 
+def file_choices(room: str) -> list[dict[str, str]]:
+    """Figures and tables of a room's runs as options of a drop-down."""
+    return [{"label": text, "value": name} for name, text in FILES[room]]
+
+
 def _file(choices: list[dict[str, str]]) -> html.Div:
-    files = [{"label": text, "value": name} for name, text in FILES]
+    files = file_choices("zones")
     kinds = [{"label": f" {kind.upper()}", "value": kind} for kind in KINDS]
     look = {"className": "kf-dropdown"}
     return html.Div(
@@ -65,17 +74,19 @@ def _file(choices: list[dict[str, str]]) -> html.Div:
 
 
 def runs_table(rows: list[tuple[str, str, str, str, str]], can_delete: bool) -> Any:
-    """One row a run (name, room, made, days, unmet) with its actions; what to do when there is none."""
+    """One row a run (name, room, made, period, in short) with its actions; what to do when there is none."""
     if not rows:
         return [
-            html.P("No run yet. Save one on the zones page, or make one on the command line:", className="kf-empty"),
+            html.P(
+                "No run yet. Save one on the page of a room, or make one on the command line:", className="kf-empty"
+            ),
             html.Pre("energy-sim zones run", className="kf-code"),
         ]
-    head = html.Tr([html.Th(text, scope="col") for text in ("Run", "Room", "Made (UTC)", "Days", "Unmet", "")])
+    head = html.Tr([html.Th(text, scope="col") for text in ("Run", "Room", "Made (UTC)", "Period", "In short", "")])
     body = [
         html.Tr(
             [
-                html.Td(dcc.Link(name, href=f"/zones?run={name}")),
+                html.Td(dcc.Link(name, href=f"/{cells[0]}?run={name}")),
                 *(html.Td(c) for c in cells),
                 html.Td(_actions(name, can_delete)),
             ]

@@ -6,17 +6,17 @@ from dash import dcc, html
 from layouts import ids
 from layouts.components import message_page
 
-PAGES = (("Overview", "/"), ("Zones", "/zones"), ("Library", "/library"))
+PAGES = (("Overview", "/"), ("Zones", "/zones"), ("Community", "/community"), ("Library", "/library"))
 
 _KEYS = (
     ("Space", "play or pause"),
     ("→ ←", "one step forward or back"),
     ("+ −", "faster, slower"),
-    ("Home", "reset to the first day"),
+    ("Home", "reset to the start"),
     ("P", "presentation mode"),
     ("F", "full screen"),
     ("T", "dark or light"),
-    ("1 – 3", "pages"),
+    (f"1 – {len(PAGES)}", "pages"),
     ("?", "this help"),
     ("Esc", "close, leave presentation mode"),
 )

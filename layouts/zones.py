@@ -7,7 +7,10 @@ from dash import dcc, html
 
 from energy_sim.zones.model import Fill
 from layouts import ids
-from layouts.components import command_button, flows_legend, graph, slider, switch, table
+from layouts.components import flows_legend, graph, slider, switch, table
+from layouts.live import Transport, caption, live_ids, live_stores, quiet, tabs, transport
+
+STORES = live_ids()
 
 SWITCHES = (
     ("wind", "Wind", "Phase 1: wind covers demand in its own zone"),
@@ -78,15 +81,7 @@ def zones_page(page: ZonesPage) -> html.Main:
     return html.Main(
         [
             html.H1("Hydro and wind zones, day by day", className="kf-visually-hidden"),
-            dcc.Store(id=ids.LINK, data=page.link),
-            dcc.Store(id=ids.MESSAGE, data=page.message),
-            dcc.Store(id=ids.STATIC, data=page.static),
-            dcc.Store(id=ids.COMMAND),
-            dcc.Store(id=ids.ACK),
-            dcc.Store(id=ids.SEEN),
-            dcc.Store(id=ids.REFRESH),
-            dcc.Store(id=ids.CHARTED, data={"t": page.message["t"], "n": 0}),
-            dcc.Interval(id=ids.TICK, interval=page.tick_ms),
+            *live_stores(STORES, page.link, page.message, page.static, page.tick_ms),
             _transport(page),
             html.Div([*rules, _picture(), _side(page)], className="kf-zones-grid" + ("" if rules else " kf-no-rules")),
             _tabs(page),
@@ -97,31 +92,17 @@ def zones_page(page: ZonesPage) -> html.Main:
 
 
 def _transport(page: ZonesPage) -> html.Div:
-    buttons: list[Any] = []
-    if page.can_control:
-        buttons = [
-            html.Div(
-                [
-                    command_button("reset", "Reset: first day, all switches as at the start (Home)", "❙◀"),
-                    command_button("back", "One day back (←)", "−1"),
-                    command_button("play", "Play or pause (Space)", "▶", className="kf-button kf-primary kf-play"),
-                    command_button("step", "One day forward (→)", "+1"),
-                    command_button("end", "To the last day", "▶❙"),
-                ],
-                className="kf-buttons",
-                role="group",
-                **{"aria-label": "Playback"},
-            ),
-            slider("speed", "Speed", 0, 7, 1, 3),
-            html.Div(id="zones-stories", className="kf-stories"),
-        ]
-    else:
-        buttons = [html.Span("You are watching: the presenter has the controls", className="kf-watching")]
-    if page.is_playback:
-        buttons.append(html.Span(f"Playback · {page.quality.source}", className="kf-watching"))
-    return html.Div(
-        [html.Div(id="zones-date", className="kf-date"), *buttons, html.Div(id="zones-scrub", className="kf-scrub")],
-        className="kf-transport kf-card",
+    return transport(
+        Transport(
+            name="zones",
+            reset="Reset: first day, all switches as at the start (Home)",
+            back="One day back (←)",
+            step="One day forward (→)",
+            end="To the last day",
+            speed=slider("speed", "Speed", 0, 7, 1, 3),
+            can_control=page.can_control,
+            note=f"Playback · {page.quality.source}" if page.is_playback else "",
+        )
     )
 
 
@@ -142,7 +123,7 @@ def _rules(page: ZonesPage) -> html.Details:
                     *(slider(name, label, 0, 2, 0.05, 1, "×") for name, label in FACTORS),
                     html.H3("Begin again with"),
                     start,
-                    slider("reservoir_factor", "Start level", 0, 2, 0.05, page.reservoir_factor, "×"),
+                    quiet(slider("reservoir_factor", "Start level", 0, 2, 0.05, page.reservoir_factor, "×")),
                     html.Button("Begin again", className="kf-button", type="button", **{"data-action": "restart"}),
                 ],
                 className="kf-rules-body",
@@ -168,8 +149,8 @@ def _picture() -> html.Section:
                 ],
                 className="kf-card-head",
             ),
-            html.P(id="zones-caption", className="kf-caption-bar", role="status"),
-            html.Div(id=ids.ZONES_NETWORK, className="kf-network", **{"data-live": "1"}),
+            caption("zones"),
+            html.Div(id=ids.ZONES_NETWORK, className="kf-network"),
         ],
         className="kf-card kf-picture",
     )
@@ -226,37 +207,7 @@ def _tabs(page: ZonesPage) -> html.Section:
         ("data", "Data quality", html.Div(data_quality(page.quality), id=ids.ZONES_QUALITY)),
         ("export", "Export", _export(page)),
     ]
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.Button(
-                        title,
-                        className="kf-tab",
-                        type="button",
-                        role="tab",
-                        id=f"tab-{name}",
-                        **{"data-tab": name, "aria-selected": "false", "aria-controls": f"pane-{name}"},
-                    )
-                    for name, title, _ in panes
-                ],
-                className="kf-tablist",
-                role="tablist",
-            ),
-            *(
-                html.Div(
-                    content,
-                    id=f"pane-{name}",
-                    className="kf-pane",
-                    role="tabpanel",
-                    **{"aria-labelledby": f"tab-{name}"},
-                )
-                for name, _, content in panes
-            ),
-        ],
-        id=ids.ZONES_TABS,
-        className="kf-card kf-tabs",
-    )
+    return tabs(panes, ids.ZONES_TABS)
 
 
 def _compare() -> list[Any]:

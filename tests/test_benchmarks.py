@@ -7,7 +7,10 @@ import shutil
 import pytest
 
 from benchmarks.__main__ import ROOMS, run
+from benchmarks.load import Found
 from benchmarks.measure import TINY, Row, skipped, table
+from benchmarks.processes import IS_KNOWN
+from benchmarks.viewers import against_figures, viewer_rows
 
 pytestmark = [
     pytest.mark.slow,
@@ -75,6 +78,50 @@ def test_a_browser_that_is_there_is_measured(written):
     rows = rows_of(written[1])
     assert rows["tick's answer to screen, Chromium"]["repeats"] >= TINY.ticks
     assert rows["click on a rule to screen, Chromium"]["repeats"] == 2
+
+
+def test_every_budget_of_the_community_room_and_its_page_has_a_row(written):
+    rows = rows_of(written[1])
+    minutes = ("real time", "real time, a new minute's noise", "60 times real time")
+    assert [rows[f"tick of 10,000 houses, {name}"]["below"] for name in minutes] == [5.0] * 3
+    assert rows["tick of 10,000 houses, real time"]["repeats"] == TINY.street_ticks - 2  # the first, and 12:31
+    assert rows["tick of 10,000 houses, real time, a new minute's noise"]["repeats"] == 1
+    assert rows["tick's answer to screen, 500 houses"]["below"] == 200.0
+    assert rows["click on the clouds to screen, 500 houses"]["below"] == 200.0
+
+
+def test_street_messages_of_every_kind_are_counted(written):
+    rows = rows_of(written[1])
+    for houses in ("5", "60", "500", "800"):
+        usual, most = rows[f"message, {houses} houses, a tick"], rows[f"message, {houses} houses, at most"]
+        assert usual["repeats"] == TINY.street_ticks
+        assert usual["median"] < most["median"]
+        assert most["below"] == 4097
+        assert most["verdict"] == "met"
+    assert rows["message, 10,000 houses, at most"]["below"] == 4097
+
+
+def test_scripted_viewers_get_their_answers_and_figures_cost_more(written):
+    if not IS_KNOWN:
+        pytest.skip("no /proc, by which the server's CPU is known")
+    rows = rows_of(written[1])
+    assert rows["server's CPU, 10 viewers"]["below"] == 0.3
+    assert rows["answers, 10 viewers"]["median"] < 28  # each asks at most four times in 1.5 s
+    assert rows["answers, 10 viewers"]["note"].endswith("no errors")
+    assert rows["bytes on the wire, figure against message"]["median"] > 10  # sizes, not times
+    assert rows["server's CPU, figure against message"]["at_least"] is None
+
+
+def test_cores_of_viewers_are_compared_by_the_answers_they_got():
+    messages = Found(cores=[0.1, 0.3], seconds=10.0, answer_ms=[4.0] * 1000, answer_bytes=[2000] * 990, unchanged=10)
+    figures = Found(cores=[0.9], seconds=10.0, answer_ms=[400.0] * 50, answer_bytes=[50_000] * 50, late=50)
+    cpu, answers, size, taken = viewer_rows("50 viewers", messages, 0.3)
+    assert (cpu.values, cpu.verdict, answers.values, len(size.values)) == ((0.1, 0.3), "met", (100.0,), 990)
+    assert answers.note == "10 of 1000 with nothing new, 0 left out, no errors"
+    assert taken.note == "95 % within 4 ms"
+    ratio, wire = against_figures(messages, 50, figures)
+    assert ratio.values == (pytest.approx(90.0),)  # 2 * 0.9 * 10 / 50 = 0.36 cores against 2 * 0.2 * 10 / 1000 = 0.004
+    assert wire.values == (25.0,)
 
 
 def test_median_counts_for_a_budget_unless_the_worst_does():

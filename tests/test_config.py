@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from energy_sim.config import DEFAULT_PATH, Config, load_config
+from energy_sim.devices.values import ApplianceValues, HouseValues
 from energy_sim.errors import ConfigError
 
 
@@ -155,6 +156,81 @@ def test_only_relative_sqlite_files_are_made_absolute(tmp_path, url, absolute):
     path = tmp_path / "mine.yaml"
     path.write_text(f"database: {{url: '{url}'}}")
     assert load_config(path).database_url == absolute.format(folder=tmp_path)
+
+
+def test_the_shipped_street_is_five_houses_at_zurich_in_real_time():
+    street = load_config().community
+    assert (street.houses, street.update_interval_ms, street.time_scale, street.seed) == (5, 1000, 1.0, 1)
+    assert (street.pv_variation, street.flex_load_probability, street.house_values) == ("enabled", 1.0, ())
+    assert (street.place, street.timezone, street.start) == ((47.38, 8.54), "Europe/Zurich", "2026-07-10T12:30")
+    prices = (
+        street.price_grid_delivery,
+        street.price_grid_consumption,
+        street.price_pv_delivery,
+        street.price_house_consumption,
+    )
+    assert prices == (6.0, 30.0, 20.0, 25.0)
+    assert street.mqtt.url == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("houses: 10000", "houses", 10_000),
+        ("place: '59.9,10.7'", "place", (59.9, 10.7)),
+        ("place: [59, -10.5]", "place", (59.0, -10.5)),
+        ("start: now", "start", "now"),
+        ("start: 2026-01-10", "start", "2026-01-10T00:00:00"),
+        ("start: 2026-01-10T12:30", "start", "2026-01-10T12:30"),
+        ("start: 2026-01-10 12:30:00", "start", "2026-01-10T12:30:00"),
+        ("start: 2026-01-10T12:30:00+02:00", "start", "2026-01-10T12:30:00+02:00"),
+        ("price_pv_delivery: 0", "price_pv_delivery", 0.0),
+        ("pv_variation: disabled", "pv_variation", "disabled"),
+        ("house_values: [{pv_kwp: 8, appliances: [ev]}, {}]", "house_values",
+         (HouseValues(pv_kwp=8.0, appliances={"ev": ApplianceValues()}), HouseValues())),
+    ],
+)  # fmt: skip
+def test_a_street_may_be_described_as_people_write_it(tmp_path, text, name, value):
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"community: {{{text}}}")
+    street = load_config(path).community
+    assert getattr(street, name) == value
+    assert street == load_config().community.model_copy(update={name: value})
+    assert hash(load_config(path)) == hash(load_config(path))  # what is drawn for it is kept by it
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("houses: 0", "houses: 0 is below 1; give 1 or more"),
+        ("houses: 10001", "houses: 10001 is above 10000; give 10000 or less"),
+        ("update_interval_ms: 2001", "update_interval_ms: 2001 is above 2000"),
+        ("time_scale: 0.5", "time_scale: 0.5 is below 1"),
+        ("pv_variation: true", "pv_variation: True is not one of 'enabled' or 'disabled'; choose one of them"),
+        ("flex_load_probability: 1.5", "flex_load_probability: 1.5 is above 1"),
+        ("seed: 1.5", "seed: 1.5 is refused"),
+        ("place: Zurich", "place: 'Zurich' is no place; give latitude and longitude in degrees, such as 47.38,8.54"),
+        ("place: [47.38]", "place: [47.38] is no place; give latitude and longitude"),
+        ("place: [67, 8]", "place: 67,8 is outside the limits; give latitude -66 to 66, longitude -180 to 180"),
+        ("place: [.nan, 8]", "place: nan,8 is outside the limits; give latitude -66 to 66"),
+        ("timezone: Zurich", "timezone: 'Zurich' is no time zone; give a name such as Europe/Zurich"),
+        ("start: noon", "start: 'noon' is no moment; write it as 2026-07-10T12:30, or now"),
+        ("start: 1960-01-01", "start: 1960-01-01T00:00:00 is outside the years 1971 to 2100; choose a moment within"),
+        ("price_grid_delivery: -1", "price_grid_delivery: -1 is below 0"),
+        ("price_grid_delivery: six", "price_grid_delivery: 'six' is refused"),
+        ("house_values: [{pv_kwp: -1}]", "house_values[0].pv_kwp: -1 is below 0"),
+        ("house_values: [{}, {appliances: [tv]}]", "house_values[1].appliances: 'tv' is no appliance; choose among"),
+        ("house_values: [{appliances: [[ev]]}]", "house_values[0].appliances: ['ev'] is no appliance; choose among"),
+        ("house_values: [{house_id: a.b}]", "house_values[0].house_id: 'a.b' does not match"),
+        ("house_values: [{}, {}], houses: 1", "house_values: 2 houses are given for a street of 1; give at most so"),
+        ("house_values: 5", "house_values: 5 is refused"),
+        ("mqtt: {url: 5}", "mqtt.url: 5 is refused"),
+        ("batteries: 3", "batteries: unknown key; the keys here are houses, update_interval_ms, "),
+    ],
+)
+def test_a_street_that_cannot_be_is_refused_by_its_key(tmp_path, text, says):
+    (found,) = problems(tmp_path, f"community: {{{text}}}")
+    assert found.startswith(f"community{'.' if not found.startswith('community: ') else ': '}{says}")
 
 
 def test_the_configuration_cannot_be_changed():

@@ -12,6 +12,7 @@ import typer.main
 import yaml
 
 from energy_sim.cli import app
+from energy_sim.community.live import open_community, session_parameters
 from energy_sim.config import DEFAULT_PATH, Config, load_config
 from energy_sim.zones.live import LIVE_FACTORS
 from energy_sim.zones.network_file import read_network
@@ -78,7 +79,7 @@ def leaves(command, path=()) -> set[tuple[str, ...]]:
 
 
 def test_pages_are_found():
-    assert {"README.md", "CHANGELOG.md", "docs/zones.md", "energy_sim/zones/README.md"} <= {named(p) for p in PAGES}
+    assert {"README.md", "CHANGELOG.md", "docs/zones.md", "energy_sim/zones/README.md", "energy_sim/community/README.md"} <= {named(p) for p in PAGES}
     assert len([p for p in PAGES if p.parent.name == "adr"]) >= 8
 
 
@@ -192,14 +193,25 @@ def test_the_network_shown_is_a_network(tmp_path):
     assert [(r.supplier, r.importer, r.hops) for r in network.routes] == [(0, 1, 1)]
 
 
-def test_the_example_of_the_zones_readme_runs():
-    result = doctest.testfile(str(ROOT / "energy_sim" / "zones" / "README.md"), module_relative=False, encoding="utf-8")
+def test_the_street_shown_is_a_street(tmp_path):
+    shown = [body for language, body in CODE.findall(text_of(ROOT / "docs" / "community.md")) if language == "yaml"]
+    assert len(shown) == 1
+    (tmp_path / "mine.yaml").write_text(shown[0], encoding="utf-8")
+    live = open_community(session_parameters(load_config(tmp_path / "mine.yaml").community))
+    assert len(live.house_ids) == 12
+    assert live.house_ids[0] == "school"
+
+
+@pytest.mark.parametrize("room", ["zones", "community"])
+def test_the_example_of_a_rooms_readme_runs(room):
+    result = doctest.testfile(str(ROOT / "energy_sim" / room / "README.md"), module_relative=False, encoding="utf-8")
     assert result.attempted >= 12
     assert result.failed == 0
 
 
-def test_the_map_of_the_zones_readme_names_every_file_of_the_room():
-    room = ROOT / "energy_sim" / "zones"
+@pytest.mark.parametrize("name", ["zones", "community"])
+def test_the_map_of_a_rooms_readme_names_every_file_of_it(name):
+    room = ROOT / "energy_sim" / name
     said = set(re.findall(r"`(\w+\.py)`", text_of(room / "README.md")))
     there = {path.name for path in room.glob("*.py")} - {"__init__.py"}
     assert said == there

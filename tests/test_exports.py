@@ -8,7 +8,7 @@ import re
 import pandas as pd
 import pytest
 
-from callbacks import zones_exports
+from callbacks import exports
 from callbacks.services import open_services
 from callbacks.zones_exports import export, saved
 from callbacks.zones_view import page_of
@@ -94,14 +94,14 @@ def test_a_theme_is_dark_or_light_whatever_the_browser_says(services, record, th
 
 
 def test_a_title_is_text_and_no_markup():
-    page = replay_page(zones_exports.ASSETS, "<script>x</script> & more", "dark", {}, [])
+    page = replay_page(exports.ASSETS, "<script>x</script> & more", "dark", {}, [])
     assert page.count("&lt;script&gt;x&lt;/script&gt; &amp; more") == 2
     assert "<script>x</script>" not in page
 
 
 def test_who_finds_every_place_taken_is_told_to_come_back(services, record, monkeypatch):
-    monkeypatch.setattr(zones_exports, "TURN_WAIT_S", 0.01)
-    with zones_exports._turn(), zones_exports._turn():
+    monkeypatch.setattr(exports, "TURN_WAIT_S", 0.01)
+    with exports.turn(), exports.turn():
         for what in ("network", "replay"):
             with pytest.raises(DataError, match=r"busy with other exports .* try again in a minute"):
                 export(services, record.id, what, "html", "dark", 1)

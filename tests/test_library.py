@@ -88,8 +88,8 @@ def test_a_figure_of_a_run_comes_as_a_page_that_opens_alone(finished, what):
 def test_every_file_on_offer_is_a_figure_or_a_table(finished):
     services, name, _ = finished
     tables = {"daily_summary", "zone_metrics", "transfers"}
-    assert {what for what, _ in FILES} == tables | {"network", "split", "flows", "reservoirs"}
-    for what, _ in FILES:
+    assert {what for what, _ in FILES["zones"]} == tables | {"network", "split", "flows", "reservoirs"}
+    for what, _ in FILES["zones"]:
         with pytest.raises(DataError, match="choose CSV" if what in tables else "PNG, SVG or HTML"):
             file_of_run(services, name, what, "png" if what in tables else "csv", "dark")
 

@@ -388,6 +388,117 @@ def test_without_the_control_key_nothing_can_be_changed(sessions, key):
     assert sessions.record(record.id) == record
 
 
+def test_who_is_no_viewer_gets_the_same_frame_and_keeps_no_session_awake(process, wall):
+    sessions = process()
+    record = played(sessions, wall, 100, rate=10.0, last_tick=10_000)
+    before = sessions.record(record.id)
+    for _ in range(5):
+        wall.now += 9
+        frame = sessions.frame(record.id, awake=False)
+        assert frame.data == straight((), frame.tick, seed=3, last_tick=10_000)
+    assert (frame.tick, frame.playing) == (100 + 45 * 10, True)
+    wall.now += 100
+    frame = process().frame(record.id, awake=False)
+    assert (frame.tick, frame.playing, frame.revision) == (
+        math.floor(10 * (before.seen + 60 - before.anchor_time)),
+        False,
+        before.revision,
+    )
+    assert sessions.record(record.id) == before
+    assert sessions.frame(record.id).tick == frame.tick
+    assert not sessions.record(record.id).playing
+
+
+def test_playing_are_the_sessions_of_a_room_that_run_and_are_watched(process, wall):
+    one = Sessions(process()._engine, [Room("toy", Toy), Room("other", Toy)], wall)
+    records = []
+    for room in ("toy", "toy", "other", "toy"):
+        records.append(one.create(room, {"last_tick": 10_000}))
+        wall.now += 1
+    first, paused, other, last = records
+    assert one.playing("toy") == ()
+    for record in records:
+        one.control(record.id, record.control_key, "play")
+    one.control(paused.id, paused.control_key, "pause")
+    assert process().playing("toy") == (first.id, last.id)
+    assert process().playing("other") == (other.id,)
+    wall.now += 59
+    one.frame(last.id)
+    one.frame(first.id, awake=False)
+    assert one.playing("toy") == (first.id, last.id)
+    wall.now += 1
+    assert one.playing("toy") == (last.id,)
+    assert one.playing("moon") == ()
+
+
+class Houses(Toy):
+    """A room with a control for each of three houses, that says so."""
+
+    def families(self):
+        return ("pv_kwp",)
+
+    def check(self, control, value):
+        family, _, house = control.partition(".")
+        if family == "pv_kwp" and house not in {"house_1", "house_2", "house_3"}:
+            raise DataError(f"toy.{control}: there is no such house")
+        return super().check(control, value)
+
+
+@pytest.fixture
+def streets(url, wall):
+    """A function that gives what a further process would hold of a room with families."""
+    engines = []
+
+    def start():
+        engines.append(open_database(url))
+        return Sessions(engines[-1], [Room("toy", Houses)], wall)
+
+    yield start
+    for engine in engines:
+        engine.dispose()
+
+
+def test_a_control_of_one_of_many_is_in_the_settings_from_its_first_event_on(streets, wall):
+    sessions = streets()
+    record = played(sessions, wall, 20)
+    assert sessions.frame(record.id).next_settings == {"gain": 1.0, "mode": "a"}
+    sessions.control(record.id, record.control_key, "pv_kwp.house_3", 8.0)
+    sessions.control(record.id, record.control_key, "pv_kwp.house_1", 0)
+    frame = sessions.frame(record.id)
+    assert "pv_kwp.house_3" not in frame.settings
+    assert frame.next_settings == {"gain": 1.0, "mode": "a", "pv_kwp.house_3": 8.0, "pv_kwp.house_1": 0}
+    wall.now += 1
+    for one in (sessions, streets()):
+        assert one.frame(record.id).data == straight(sessions.events(record.id), 30, seed=3)
+        assert one.frame_at(record.id, 20).data == straight((), 20, seed=3)
+        assert one.frame_at(record.id, 21).data["pv_kwp.house_3"] == 8.0
+        assert "pv_kwp.house_3" not in one.settings_at(record.id, 20)
+    sessions.control(record.id, record.control_key, "scrub", 9)
+    sessions.control(record.id, record.control_key, "pv_kwp.house_3", 4.0)
+    assert [sessions.settings_at(record.id, t).get("pv_kwp.house_3") for t in (9, 10, 20, 21)] == [None, 4.0, 4.0, 8.0]
+    sessions.control(record.id, record.control_key, "reset")
+    assert sessions.settings_at(record.id, 400) == {"gain": 1.0, "mode": "a"}
+
+
+@pytest.mark.parametrize(
+    ("control", "says"),
+    [
+        ("pv_kwp.house_4", "toy.pv_kwp.house_4: there is no such house"),
+        ("pv_kwp", "toy.pv_kwp: there is no such house"),
+        ("base_load.house_1", r"toy.base_load.house_1: there is no such control; give one of .*mode, pv_kwp.NAME"),
+        ("gain.house_1", r"toy.gain.house_1: there is no such control"),
+        (".pv_kwp", r"toy..pv_kwp: there is no such control"),
+        ("", r"toy.: there is no such control"),
+    ],
+)
+def test_a_control_of_something_that_is_not_there_is_refused(streets, sessions, control, says):
+    for one in (streets(), sessions):
+        record = one.create("toy", {})
+        with pytest.raises(DataError, match=says if one is not sessions else "there is no such control"):
+            one.control(record.id, record.control_key, control, 1.0)
+        assert one.events(record.id) == ()
+
+
 def test_what_does_not_exist_is_refused_by_name(sessions):
     record = sessions.create("toy", {})
     with pytest.raises(DataError, match=r"session 'gone': there is none .*start a new one"):

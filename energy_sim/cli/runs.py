@@ -9,9 +9,9 @@ from rich.table import Table
 
 from energy_sim.cli.options import Context, console, say
 from energy_sim.errors import ConfigError
-from energy_sim.runs import RunStore
+from energy_sim.runs import RunStore, in_words
 
-_WIDTH = 100  # characters a row of the list needs; names are for copying, so a narrow terminal cuts none
+_WIDTH = 120  # characters a row of the list needs; names are for copying, so a narrow terminal cuts none
 
 app = typer.Typer(help="Finished runs: list, show, export, delete.", no_args_is_help=True)
 
@@ -29,16 +29,9 @@ def _store(context: typer.Context) -> RunStore:
 @app.command("list")
 def list_runs(context: typer.Context) -> None:
     """List all finished runs, newest first."""
-    table = Table("run", "created (UTC)", "first day", "last day", "unmet MWh", box=None)
+    table = Table("run", "created (UTC)", "period", "in short", box=None)
     for run in _store(context).list():
-        total = run.summary.get("totals_mwh", {})
-        table.add_row(
-            run.name,
-            run.created[:19],
-            str(run.summary.get("first_day", "")),
-            str(run.summary.get("last_day", "")),
-            f"{total.get('unmet', 0.0):,.0f}",
-        )
+        table.add_row(run.name, run.created[:19], *in_words(run))
     Console(width=max(console.width, _WIDTH)).print(table)
 
 

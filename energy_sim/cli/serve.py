@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from energy_sim.cli.community_publish import broker_url, start_publisher
 from energy_sim.cli.options import Context
 from energy_sim.config import DEFAULT_PATH
 from energy_sim.database import open_database
@@ -30,6 +31,8 @@ def serve(
     address = f"{server_host}:{port or server.port}"
     _check_address(server_host, port or server.port)
     open_database(chosen.config.database_url).dispose()
+    if broker_url(chosen.config):
+        start_publisher(chosen)
     workers_wanted = str(workers or server.workers)
     sys.argv = ["energy-sim serve", "--worker-class", "gthread", "--bind", address, "--workers", workers_wanted]
     sys.argv += ["--threads", str(server.threads), "--timeout", "120", "--graceful-timeout", "5"]

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -21,9 +22,16 @@ import yaml
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
-from energy_sim.clock import Event
+from energy_sim.clock import Event, settings_at
+from energy_sim.community.economics import Prices, community_result_ct_per_h
+from energy_sim.community.live import LiveCommunity, open_community, session_parameters
+from energy_sim.community.model import PRICE_NAMES, TickFrame
+from energy_sim.community.pipeline import frames
 from energy_sim.config import load_config
+from energy_sim.devices.appliances import APPLIANCES
 from energy_sim.figures.theme import format_number
 from energy_sim.session import Frame
 from energy_sim.zones.live import default_parameters, open_zones
@@ -302,3 +310,225 @@ def expected_transfers(message: Mapping[str, Any], network: Any) -> list[list[st
         energies = [rounded(v, 1) for v in (sent, delivered, sent - delivered)]
         rows.append(["Imports 1" if phase == 2 else "Imports 2", *ends, *energies, "wind" if wind else "hydro"])
     return rows
+
+
+class CommunityPage(Page):
+    """The same on the community page; its session plays when it opens."""
+
+    STATE = "kraftflyt.communityPage().last"
+
+    def open(self, path: str = "/community") -> "CommunityPage":
+        self.load("/health")
+        self.load(path)
+        self.ready()
+        return self
+
+    def ready(self) -> None:
+        """Wait for the first tick and the chart of the street."""
+        self.wait(f"kraftflyt.communityPage() && Boolean({self.STATE})", "the first tick")
+        self.wait("Boolean(kraftflyt.live.graph('community-power')._fullLayout)", "the chart")
+
+    def open_paused(self, path: str = "/community") -> dict[str, Any]:
+        self.open(path)
+        return self.pause()
+
+    def last(self) -> dict[str, Any]:
+        return self.js(f"return {self.STATE}")
+
+    def until(self, condition: str, what: str = "") -> Any:
+        """Wait for something about the tick on screen, `m`."""
+        return self.wait(f"(m => {condition})({self.STATE})", what or condition)
+
+    def pause(self) -> dict[str, Any]:
+        if self.last()["p"]:
+            self.click("[data-command=play]")
+            self.until("m.p === 0", "the pause")
+        return self.last()
+
+    def step(self) -> dict[str, Any]:
+        wanted = self.last()["t"] + 1
+        self.click("[data-command=step]")
+        self.until(f"m.t === {wanted}", f"tick {wanted}")
+        return self.last()
+
+    def scrub(self, tick: int) -> dict[str, Any]:
+        self.set_range("scrub", tick)
+        self.until(f"m.t === {tick}", f"tick {tick}")
+        return self.last()
+
+    def link(self) -> dict[str, str]:
+        return self.js("const p = kraftflyt.communityPage(); return {session: p.session, key: p.key}")
+
+    def text(self, selector: str) -> str:
+        return self.js("return document.querySelector(arguments[0]).textContent", selector)
+
+    def texts(self, selector: str) -> list[str]:
+        return self.js("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
+
+    def cards(self) -> dict[str, str]:
+        parts = "c => [c.dataset.card, c.querySelector('.kf-figure-value').textContent.trim()"
+        parts += " + ' | ' + c.querySelector('.kf-figure-note').textContent]"
+        return self.js(f"return Object.fromEntries([...document.querySelectorAll('.kf-figure')].map({parts}))")
+
+    def rows(self, place: str) -> list[list[str]]:
+        """The rows of a table."""
+        return self.js(
+            "return [...document.querySelectorAll(arguments[0] + ' tbody tr')]"
+            ".map(r => [...r.children].map(c => c.textContent))",
+            place,
+        )
+
+    def events(self, *controls: str) -> tuple[Event, ...]:
+        """The changes of the session, once these are among them."""
+        names = "kraftflyt.communityPage().events.map(e => e[1])"
+        self.wait(f"{json.dumps(controls)}.every(c => {names}.includes(c))", f"the changes {controls}")
+        found = self.js("return kraftflyt.communityPage().events")
+        return tuple(Event(i, tick, control, value) for i, (tick, control, value) in enumerate(found, 1))
+
+    def type(self, selector: str, text: str) -> None:
+        """Type a text into a field in place of what is there, and press Enter."""
+        field = self.driver.find_element("css selector", selector)
+        self.js("arguments[0].scrollIntoView({block: 'center'}); arguments[0].select()", field)
+        field.send_keys(text, Keys.ENTER)
+
+    def tab(self, name: str) -> None:
+        self.click(f"#tab-{name}")
+        self.wait(f"!document.getElementById('pane-{name}').hidden")
+
+    def pointer(self, script: str) -> ActionChains:
+        """The real mouse to a point of the drawing, `[x, y]` by the geometry `g` and the drawing `net`."""
+        self.js("document.getElementById('community-street').scrollIntoView({block: 'center'})")
+        x, y = self.js(
+            f"const net = kraftflyt.communityPage().net, g = net.geometry(), [x, y] = {script};return net.toPage(x, y);"
+        )
+        chain = ActionChains(self.driver, duration=0)
+        chain.w3c_actions.pointer_action.move_to_location(round(x), round(y))
+        chain.w3c_actions.key_action.pause()
+        return chain
+
+    def house(self, place: int) -> ActionChains:
+        """The real mouse to a house."""
+        return self.pointer(f"[g.houses[{2 * place}], g.houses[{2 * place + 1}]]")
+
+    def tip(self) -> dict[str, str]:
+        """Head -> '', name -> value of what is told under the mouse."""
+        return self.js(
+            "const t = document.querySelector('.kf-street-tip');"
+            "return t.hidden ? {} : Object.fromEntries([...t.children].map(r => [r.children[0].textContent,"
+            "r.children[1] ? r.children[1].textContent : '']))"
+        )
+
+
+def power(w: float) -> str:
+    """A power as the cards of the street say it."""
+    if abs(w) < 999.5:
+        return f"{rounded(w, 0)}\u00a0W"
+    if abs(w) < 999_500:
+        return f"{rounded(w / 1000, 2 if abs(w) < 99_950 else 1)}\u00a0kW"
+    return f"{rounded(w / 1e6, 2)}\u00a0MW"
+
+
+def energy(kwh: float) -> str:
+    kwh = round(kwh, 3)
+    if abs(kwh) < 999.5:
+        return f"{rounded(kwh, 2 if abs(kwh) < 99.5 else 1)}\u00a0kWh"
+    return f"{rounded(kwh / 1000, 2)}\u00a0MWh"
+
+
+def watts(w: float) -> str:
+    return f"{rounded(round(w, 3), 0)}\u00a0W"
+
+
+def percent(whole: float, rest: float) -> str:
+    return f"{rounded(100 * (whole - rest) / whole, 0)}\u00a0%" if whole > 1e-9 else "–"
+
+
+@dataclass(frozen=True)
+class Street:
+    """What the core says of a tick: the street, all ticks up to it, the controls that act in it."""
+
+    live: LiveCommunity
+    history: list[TickFrame]
+    settings: dict[str, Any]
+
+    @property
+    def frame(self) -> TickFrame:
+        return self.history[-1]
+
+    @property
+    def prices(self) -> Prices:
+        return Prices(*(self.settings[name] for name in PRICE_NAMES))
+
+    @property
+    def exchanged_kw(self) -> tuple[float, float]:
+        """Exports and imports of the houses."""
+        b = self.frame.bus
+        return (b.shared_w + b.grid_export_w) / 1000, (b.shared_w + b.grid_import_w) / 1000
+
+    def cards(self) -> dict[str, str]:
+        b, m = self.frame.bus, self.frame.meters
+        result = community_result_ct_per_h(*self.exchanged_kw, self.prices)
+        made, used = round(m.produced_kwh, 3), round(m.consumed_kwh, 3)
+        rates = percent(made, round(m.grid_export_kwh, 3)), percent(used, round(m.grid_import_kwh, 3))
+        money = rounded(round(m.result_ct, 3), 1 if abs(m.result_ct) < 99.5 else 0)
+        return {
+            "Production": f"{power(b.production_w)} | {energy(m.produced_kwh)} so far",
+            "Consumption": f"{power(b.consumption_w)} | {energy(m.consumed_kwh)} so far",
+            "From the grid": f"{power(b.grid_import_w)} | {energy(m.grid_import_kwh)} so far",
+            "To the grid": f"{power(b.grid_export_w)} | {energy(m.grid_export_kwh)} so far",
+            "Shared inside": f"{power(b.shared_w)} | {energy(m.shared_kwh)} so far",
+            "Self-consumption": f"{percent(b.production_w, b.grid_export_w)} | {rates[0]} so far",
+            "Self-sufficiency": f"{percent(b.consumption_w, b.grid_import_w)} | {rates[1]} so far",
+            "Community result": f"{rounded(round(result, 3), 1 if abs(result) < 999.5 else 0)}\u00a0ct/h"
+            f" | {money}\u00a0ct so far",
+        }
+
+    def balance(self) -> str:
+        net = self.frame.bus.net_w
+        if abs(net) < 10:
+            return "● in balance"
+        return f"▲ {power(net)} to the grid" if net > 0 else f"▼ {power(-net)} from the grid"
+
+    def running(self, place: int) -> list[str]:
+        """What runs in a house, in words."""
+        on = self.frame.powers.appliance_w[place] > 0
+        return [a.label for a, runs in zip(APPLIANCES, on, strict=True) if runs]
+
+    def tip(self, place: int) -> dict[str, str]:
+        """What the mouse over a house tells."""
+        p, runs = self.frame.powers, self.running(place)
+        net = float(p.net_w[place])
+        word = "exports" if net > 10 else "imports" if net < -10 else "idle"
+        told = {
+            f"{self.live.house_ids[place]} {word}": "",
+            "Production": watts(p.pv_w[place]),
+            "Base load": watts(p.base_w[place]),
+            "Flexible loads": watts(p.flex_w[place]),
+            "Net": watts(net),
+        }
+        return told | ({"Running": ", ".join(runs)} if runs else {"No appliance runs": ""})
+
+    def houses(self) -> list[list[str]]:
+        """The table of houses of up to 60."""
+        p, rows = self.frame.powers, []
+        for i, name in enumerate(self.live.house_ids):
+            net = float(p.net_w[i])
+            way = "▲ exports" if net > 10 else "▼ imports" if net < -10 else "● idle"
+            powers = [rounded(round(float(v[i]), 1), 0) for v in (p.pv_w, p.base_w, p.flex_w, p.net_w)]
+            own = self.live.houses
+            size = [rounded(float(own.pv_kwp[i]), 1), rounded(float(own.base_load_kwh[i]), 0)]
+            rows.append([name, *powers, way, ", ".join(self.running(i)) or "–", *size])
+        return rows
+
+    def series(self) -> tuple[list[str], list[list[float]]]:
+        """The chart of the street over all ticks: moments by the street's clock, four series in kW."""
+        x = [f"{self.live.local(round(1000 * f.time_s)):%Y-%m-%dT%H:%M:%S}" for f in self.history]
+        names = ("production_w", "consumption_w", "grid_import_w", "grid_export_w")
+        return x, [[getattr(f.bus, name) / 1000 for f in self.history] for name in names]
+
+
+def street_at(config_file: Path, wanted: Mapping[str, Any], tick: int, events: tuple[Event, ...] = ()) -> Street:
+    """A tick of a street as the core gives it, stepped from the start without any server."""
+    live = open_community(session_parameters(load_config(config_file).community, wanted))
+    history = list(frames(live, tick + 1, events))
+    return Street(live, history, dict(settings_at(live.defaults(), events, tick)))

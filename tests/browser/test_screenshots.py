@@ -11,7 +11,7 @@ from energy_sim.config import load_config
 from energy_sim.session import Frame
 from energy_sim.zones.live import default_parameters, open_zones
 from energy_sim.zones.message import tick_message
-from tests.browser.dashboard import MARKS
+from tests.browser.dashboard import MARKS, CommunityPage
 
 pytestmark = MARKS
 
@@ -27,7 +27,11 @@ def open_settled(page, path):
         page.load(path)
         page.wait("document.querySelector('main h1')", "the page")
     page.wait("document.fonts.status === 'loaded' && document.fonts.check('600 16px Inter')", "the font")
-    # two frames after the last change of layout, and no fade under way
+    settle(page)
+
+
+def settle(page):
+    """Two frames after the last change of layout, and no fade under way."""
     page.js(
         "window.settled = 0;"
         "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => settled = 1, 400)))"
@@ -61,6 +65,35 @@ def test_every_page_fits_a_desk_and_a_phone_in_both_themes(page, name, theme):
         assert page.js("return document.documentElement.dataset.theme") == theme
         assert_fits(page, width)
         shoot(page, f"{name}_{theme}_{width}")
+
+
+@pytest.mark.parametrize("moment", ["12:30", "20:15"])
+@pytest.mark.parametrize(("houses", "labels"), [(5, (5, 5)), (14, (14, 4)), (40, (25, 4)), (500, (10, 4))])
+def test_a_street_of_any_size_fits_a_desk_and_a_phone_in_both_themes_and_no_two_numbers_overlap(
+    page, houses, labels, moment
+):
+    if (houses, moment) == (14, "20:15"):
+        pytest.skip("one moment is enough for the size that the other tests show")
+    street = CommunityPage(page.driver, page.server)
+    street.open_paused(f"/community?houses={houses}&start=2026-07-10T{moment}&seed=3&theme=dark")
+    street.wait("document.fonts.status === 'loaded' && document.fonts.check('600 16px Inter')", "the font")
+    for theme in ("dark", "light"):
+        if theme == "light":
+            street.press("t")
+        for (width, height), fewest in zip(((1440, 900), (360, 780)), labels, strict=True):
+            street.size(width, height)
+            street.wait(
+                f"kraftflyt.communityPage().net.geometry().compact === {str(width == 360).lower()}", "the drawing"
+            )
+            settle(street)
+            boxes, texts = street.js(
+                "const net = kraftflyt.communityPage().net; return [net.labelBoxes(), net.labelTexts()]"
+            )
+            assert len(boxes) == len(texts) >= fewest
+            assert [(a, b) for a, b in combinations(boxes, 2) if overlap(a, b)] == []
+            assert max(wide - room for _, wide, room in texts) <= 0
+            assert_fits(street, width)
+            shoot(street, f"street_{houses}_{moment[:2]}h_{theme}_{width}")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -4,7 +4,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from energy_sim.figures.theme import THEMES
-from tests.browser.dashboard import MARKS, message_of_day
+from tests.browser.dashboard import MARKS, CommunityPage, message_of_day
 
 pytestmark = MARKS
 
@@ -18,13 +18,21 @@ return [...document.querySelectorAll('button, input, select, a[href], [role=swit
 """
 
 
-@pytest.mark.parametrize("path", ["/", "/zones", "/library"])
+@pytest.mark.parametrize("path", ["/", "/zones", "/community", "/library"])
 def test_every_control_has_a_name(page, path):
     page.load(path)
     page.wait("document.querySelector('main h1')")
     if path == "/zones":
         page.wait("kraftflyt.zonesPage() && kraftflyt.zonesPage().last")
         for tab in ("explain", "table", "compare", "data", "export", "transfers"):
+            page.click(f"#tab-{tab}")
+            assert page.js(NAMELESS) == [], tab
+    if path == "/community":
+        street = CommunityPage(page.driver, page.server)
+        street.ready()
+        street.house(0).click().perform()
+        street.wait("document.querySelectorAll('[data-start]').length > 0", "the buttons of a house")
+        for tab in ("prices", "day", "houses", "statements", "settings", "export"):
             page.click(f"#tab-{tab}")
             assert page.js(NAMELESS) == [], tab
     assert page.js(NAMELESS) == []

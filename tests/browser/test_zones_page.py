@@ -30,6 +30,7 @@ def note(page):
     [
         ("/", "Open the zones"),
         ("/zones", "How demand was met"),
+        ("/community", "Power of the street"),
         ("/library", "Library of finished runs"),
         ("/nowhere/at-all", "There is no such page"),
     ],
@@ -222,8 +223,10 @@ def test_question_mark_shows_the_keys_and_escape_closes_them(page):
 
 def test_digits_open_the_pages(page):
     page.open()
-    page.press("3")
+    page.press("4")
     page.wait("document.querySelector('.kf-library')", "the library")
+    page.press("3")
+    page.wait("document.getElementById('community-street') && kraftflyt.communityPage().last", "the street")
     page.press("1")
     page.wait("document.querySelector('.kf-overview')", "the overview")
     page.press("2")

@@ -49,7 +49,7 @@ def test_runs_are_listed_newest_first_with_whole_names_in_a_narrow_terminal(stor
     ]
     monkeypatch.setenv("COLUMNS", "120")
     wide = runs(store, "runs", "list").stdout
-    assert re.search(r"aaaaaa +2026-01-31T12:00:00 +2016-01-01 +2016-12-31 +1,500", wide)
+    assert re.search(r"aaaaaa +2026-01-31T12:00:00 +2016-01-01 to 2016-12-31 +1,500 MWh unmet", wide)
 
 
 def test_show_prints_json_that_reads_back(store):

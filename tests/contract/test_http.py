@@ -79,7 +79,7 @@ def test_health_says_ok(client):
     assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
 
 
-@pytest.mark.parametrize("path", ["/", "/zones", "/library", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/zones", "/community", "/library", "/nowhere"])
 def test_pages_are_served_compressed_and_name_no_other_host(client, path):
     answer = client.get(path, headers={"Accept-Encoding": "gzip"})
     assert answer.status_code == 200
@@ -89,7 +89,19 @@ def test_pages_are_served_compressed_and_name_no_other_host(client, path):
 
 
 def test_every_asset_is_served_and_the_font_is_ours(client):
-    for name in ("theme.css", "network.css", "network.js", "shell.js", "zones.js", "fonts/inter-latin.woff2"):
+    for name in (
+        "theme.css",
+        "network.css",
+        "community.css",
+        "street.css",
+        "community.js",
+        "live.js",
+        "network.js",
+        "shell.js",
+        "street.js",
+        "zones.js",
+        "fonts/inter-latin.woff2",
+    ):
         with client.get(f"/assets/{name}") as answer:
             assert answer.status_code == 200, name
             assert len(answer.get_data()) > 1000

@@ -1,0 +1,1 @@
+"""Models of the things in a house and on its roof: one file for each kind."""
