@@ -138,7 +138,7 @@
     if (kind === 'trunk') {
       const per = page.fixed.geometry.per, first = i * per, last = Math.min(first + per, m.H) - 1;
       const w = h.trunks ? h.trunks[i] : h.net.subarray(first, last + 1).reduce((sum, v) => sum + v, 0);
-      return [`Feeder ${i + 1}: ${idOf(first)} to ${idOf(last)}`, [w > 0 ? 'Feeder → bus' : 'Bus → feeder', watts(Math.abs(w))]];
+      return [`Feeder ${i + 1}: ${idOf(first)} to ${idOf(last)}`, [w > 0 ? 'Feeder → bus' : 'Bus → feeder', h.trunks ? '≈ ' + number(Math.abs(w) / 1000, 0) + NBSP + 'kW' : watts(Math.abs(w))]];
     }
     const near = focused(i), own = m.f ? m.f[i] : near && near.slice(1, 5), net = own ? own[0] - own[1] - own[2] : h.net ? h.net[i] : null;
     const word = net === null ? ['idle', 'exports', 'imports'][h.states[i]] : net > 10 ? 'exports' : net < -10 ? 'imports' : 'idle';
@@ -326,7 +326,7 @@
     if (!due('houses', m.H)) return;
     if (!h.net) {
       const per = page.fixed.geometry.per;
-      live.fillTable(place, [['Feeder'], ['First house'], ['Houses', 0], ['Net, kW', 1]], h.trunks.map((w, f) => [`Feeder ${f + 1}`, idOf(f * per), Math.min(per, m.H - f * per), w / 1000]), 'Feeders; the exported table has every house');
+      live.fillTable(place, [['Feeder'], ['First house'], ['Houses', 0], ['Net, kW', 0]], h.trunks.map((w, f) => [`Feeder ${f + 1}`, idOf(f * per), Math.min(per, m.H - f * per), w / 1000]), 'Feeders; the exported table has every house');
       return;
     }
     const all = Boolean(m.f), heads = [['House'], ...(all ? [['Production, W', 0], ['Base load, W', 0], ['Flexible, W', 0]] : []), ['Net, W', 0], [''], ['Running'], ['PV, kWp', 1], ['Base load, kWh a year', 0]];

@@ -12,6 +12,7 @@ from energy_sim.community.live import LiveCommunity
 from energy_sim.community.model import DAY_PARTS, TickFrame
 from energy_sim.figures.community import in_card, plot_day_sankey, plot_house_series, plot_power_series
 from energy_sim.session import Frame
+from layouts.community import WINDOWS
 
 MOST_POINTS = 240
 HOUR_S = 3600.0
@@ -34,6 +35,7 @@ def charts(services: Services, session: str, window_s: float, theme: str) -> tup
     """The chart of the street, and the tick up to which it goes."""
     frame = services.sessions.frame(session)
     live, events = services.sessions.live(session), services.sessions.events(session)
+    window_s = window_s if window_s in {seconds for seconds, _ in WINDOWS} else HOUR_S
     figure, spacing = power_chart(live, events, frame.tick, window_s, theme)
     marks = [[e.tick, e.control, e.value] for e in events]
     return in_card(figure), {

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from callbacks.community_view import geometry_of, message_of, static_of
 from callbacks.exports import ASSETS, checked_theme, figure_file, reached, turn
 from callbacks.services import Services
 from energy_sim.clock import Event
-from energy_sim.community.economics import Prices
+from energy_sim.community.economics import Prices, flow_table
 from energy_sim.community.live import LiveCommunity, open_community
 from energy_sim.community.model import PRICE_NAMES, TickFrame
 from energy_sim.community.pipeline import write_run
@@ -24,12 +25,14 @@ from energy_sim.errors import DataError
 from energy_sim.figures.community import in_card
 from energy_sim.figures.street_figure import street_figure
 from energy_sim.runs import Run, new_name
+from energy_sim.session import Frame
 from layouts.components import graph, table
 from layouts.replay import REPLAY_SPEEDS, replay_page
 from layouts.statements import statement_page
 
 TABLES = ("ticks", "houses")
 MOST_ROWS = 2_000_000  # of a table that the page exports; the command line has no limit
+MOST_HOUSE_TICKS = 20_000_000  # that the page simulates anew for a file: about half a minute
 MOST_REPLAYED = 600  # ticks
 MOST_SHOWN = 200  # houses in the table of statements on the page
 WEEK_S = 7 * 86400.0
@@ -59,10 +62,15 @@ def export(services: Services, session: str, what: str, kind: str, theme: str, t
             raise DataError("a replay is exported as HTML; choose HTML")
         with turn():
             return replay_of(services, session, theme, tick).encode(), name
-    if what == "statements" or what in TABLES:
+    tables = {
+        "statements": lambda: statement_csv(frame.data.months, live.house_ids, live.timezone).encode(),
+        "flows": lambda: _flows(live, frame),
+        **{table: partial(_ticks, live, events, tick, table) for table in TABLES},
+    }
+    if what in tables:
         if kind != "csv":
             raise DataError("a table is exported as CSV; choose CSV, or a figure")
-        return (statements_csv(live, frame.data) if what == "statements" else _ticks(live, events, tick, what)), name
+        return tables[what](), name
     figures = {
         "street": lambda: _street(live, frame.data.time_s, frame.data.powers, theme),
         "power": lambda: power_chart(live, events, tick, WEEK_S, theme)[0],
@@ -71,6 +79,12 @@ def export(services: Services, session: str, what: str, kind: str, theme: str, t
     if what not in figures:
         raise DataError(f"export: there is no figure or table {str(what)[:40]!r}; choose one of the list")
     return figure_file(figures[what](), kind), name
+
+
+def _flows(live: LiveCommunity, frame: Frame) -> bytes:
+    """Who sells and buys in a tick, at the prices of the next one, as the page's table has it."""
+    prices = Prices(*(frame.next_settings[name] for name in PRICE_NAMES))
+    return flow_table(frame.data.net_w, live.house_ids, prices).to_csv(index=False).encode()
 
 
 def _street(live: LiveCommunity, time_s: float, powers: Powers, theme: str) -> Any:
@@ -108,17 +122,12 @@ def _ticks(live: LiveCommunity, events: Sequence[Event], tick: int, what: str) -
         raise DataError(
             f"{what}: {rows:,} rows are more than the {MOST_ROWS:,} that the page exports; use the command line below"
         )
+    if (tick + 1) * len(live.house_ids) > MOST_HOUSE_TICKS:
+        raise DataError(f"{what}: {tick + 1:,} ticks of so many houses take too long here; use the command line below")
     with turn(), tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "run"
         write_run(target, with_changes(live, events, tick), tick + 1, houses=what == "houses")
         return (target / f"{what}.csv").read_bytes()
-
-
-def statements_csv(live: LiveCommunity, frame: TickFrame) -> bytes:
-    """The statements of all months, one header."""
-    parts = [statement_csv(month, live.house_ids, live.timezone) for month in frame.months]
-    head, *_ = parts[0].split("\n", 1)
-    return "\n".join([head, *(part.split("\n", 1)[1].rstrip("\n") for part in parts), ""]).encode()
 
 
 def statement_tables(services: Services, session: str) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import threading
 from collections import OrderedDict
@@ -36,6 +37,7 @@ CANVAS_PX, COMPACT_CANVAS_PX, PREVIEW_PX = (900, 640), (360, 480), (640, 440)
 MAX_ROWS = 20
 WINDOW_S = 3600
 LINK_NAMES = ("houses", "start", "seed", "time_scale", "place", "update_interval_ms")
+MOST_AHEAD, MOST_HOUSE_TICKS_AHEAD = 20_000, 5_000_000  # that a scrub may skip: some seconds of computing
 _WHOLE = {"houses", "seed", "update_interval_ms"}
 
 
@@ -199,8 +201,15 @@ def obey_own(services: Services, link: dict[str, str], name: str, value: Any) ->
         if services.sessions.frame(link["session"]).next_settings[name] != word:
             services.sessions.control(link["session"], link["key"], name, word)
         return True
+    if name == "end":
+        raise DataError("end: the street has none; scrub to a tick, or begin again at a later moment")
+    if name == "scrub":
+        _refuse_far_ahead(services, link["session"], value)
     if name != "restart":
         return False
+    unknown = sorted(set(value) - set(LINK_NAMES))
+    if unknown:
+        raise ConfigError(f"restart: {unknown[0]!r} is not among {', '.join(LINK_NAMES)}")
     old = services.sessions.record(link["session"]).parameters
     kept = {n: v for n, v in old.items() if n in StreetConfig.model_fields}
     parameters = session_parameters(services.config.community, {**kept, **parsed(dict(value))})
@@ -209,6 +218,18 @@ def obey_own(services: Services, link: dict[str, str], name: str, value: Any) ->
     sessions.control(link["session"], link["key"], "speed", 1000 / parameters["update_interval_ms"])
     sessions.control(link["session"], link["key"], "play")
     return True
+
+
+def _refuse_far_ahead(services: Services, session: str, tick: Any) -> None:
+    """Nobody makes everybody wait for a tick far ahead.
+
+    Raises:
+        DataError: it is further ahead than some seconds of computing.
+    """
+    live, here = services.sessions.live(session), services.sessions.frame(session).tick
+    ahead = max(100, min(MOST_AHEAD, MOST_HOUSE_TICKS_AHEAD // len(live.house_ids)))
+    if isinstance(tick, int) and tick > here + ahead:
+        raise DataError(f"scrub: tick {tick} is more than {ahead:,} ahead of {here}; begin again at a later moment")
 
 
 def event_marks(events: Sequence[Event]) -> list[list[Any]]:
@@ -223,18 +244,18 @@ def command_line(live: LiveCommunity, defaults: CommunityConfig) -> str:
     p = live.parameters
     parts = [f"{program} community run --out OUT --houses {p.houses} --seed {p.seed} --start {p.start}"]
     options = {
-        "time_scale": f"{p.time_scale:g}",
+        "time_scale": str(p.time_scale),
         "update_interval_ms": str(p.update_interval_ms),
         "pv_variation": p.pv_variation,
-        "flex_load_probability": f"{p.flex_load_probability:g}",
+        "flex_load_probability": str(p.flex_load_probability),
         "timezone": p.timezone,
-        "place": f"{p.place[0]:g},{p.place[1]:g}",
+        "place": f"{p.place[0]},{p.place[1]}",
     }
     for name, text in options.items():
         if getattr(p, name) != getattr(defaults, name):
             parts.append(f"--{name.replace('_', '-')} {text}")
     prices = [name for name in PRICE_NAMES if getattr(p, name) != getattr(defaults, name)]
-    return " ".join([*parts, *(f"--change 0:{name}={getattr(p, name):g}" for name in prices)])
+    return " ".join([*parts, *(f"--change 0:{name}={getattr(p, name)}" for name in prices)])
 
 
 def state_json(services: Services, session: str, tick: str | None) -> dict[str, Any]:
@@ -246,12 +267,14 @@ def state_json(services: Services, session: str, tick: str | None) -> dict[str, 
         tick: which one, as text; the current one without.
 
     Raises:
-        DataError: no such session, it is none of the street's, or no such tick.
+        DataError: no such session, it is none of the street's, or the tick is not one it has reached.
     """
     live_view.may_open(services, session, ROOMS)
-    if tick is not None and not tick.isdecimal():
-        raise DataError(f"tick: {tick[:40]!r} is no whole number; give 0 or more")
-    frame = services.sessions.frame(session) if tick is None else services.sessions.frame_at(session, int(tick))
+    frame = services.sessions.frame(session)
+    if tick is not None:
+        if not re.fullmatch("[0-9]{1,9}", tick) or int(tick) > frame.tick:
+            raise DataError(f"tick: {tick[:40]!r} is none the session has reached; give 0 to {frame.tick}")
+        frame = services.sessions.frame_at(session, int(tick))
     live, shown = services.sessions.live(session), frame.data
     return {
         "session": session,

@@ -77,6 +77,8 @@ def obey(
 ) -> tuple[Message | None, dict[str, Any]]:
     """Carry out a command of a page: the moment as it is now, and the answer {n, err}."""
     sessions, session, key = services.sessions, link["session"], link["key"]
+    if not isinstance(command, dict) or not isinstance(command.get("name"), str):
+        return None, {"n": None, "err": "a command needs the name of a control"}
     name, value = command["name"], command.get("value")
     error = ""
     try:

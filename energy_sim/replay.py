@@ -162,7 +162,7 @@ def checked_value(live: LiveRoom, room: str, control: str, value: Any) -> Any:
     families = live.families() if isinstance(live, FamilyRoom) else ()
     if control not in controls and control.partition(".")[0] not in families:
         known = ", ".join((*CLOCK_CONTROLS, *controls, *(f"{family}.NAME" for family in families)))
-        raise DataError(f"{room}.{control}: there is no such control; give one of {known}")
+        raise DataError(f"{room}.{control[:80]}: there is no such control; give one of {known}")
     return plain(live.check(control, value))
 
 
@@ -208,11 +208,13 @@ class Replay:
         if self.steps == self._taken_steps or now - self._taken_at < every_s:
             return None
         self._taken_at, self._taken_steps = now, self.steps
-        tick, (state, _) = next(reversed(self._recent.items()))
+        last = next(reversed(self._recent))
+        before = self._recent.get(last - 1)  # its closing state opens the last frame, which a paused session asks for
+        tick, state = (last, before[0]) if before else (last + 1, self._recent[last][0])
         try:
-            return Checkpoint(tick + 1, self.epoch, self.next_seq - 1, self.room.encode(state))
+            return Checkpoint(tick, self.epoch, self.next_seq - 1, self.room.encode(state))
         except (ValueError, TypeError) as error:
-            logger.warning("checkpoint not encoded tick=%d error=%s", tick + 1, error)
+            logger.warning("checkpoint not encoded tick=%d error=%s", tick, error)
             return None
 
     def frame(self, tick: int) -> Any:

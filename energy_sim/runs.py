@@ -94,7 +94,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
     try:
-        yield staging
+        try:
+            yield staging
+        except OSError as error:  # a full disk, a folder taken away
+            raise DataError(f"{target}: cannot be written ({error.strerror or error}); make room for it") from error
         try:
             if target.exists() and (target.is_symlink() or any(target.iterdir())):
                 if (target / _MARK).is_file():

@@ -24,6 +24,7 @@ EXPORTS = (
     ("sankey", "Chart: today's energy"),
     ("ticks", "Table: ticks of the street so far"),
     ("houses", "Table: houses and ticks so far"),
+    ("flows", "Table: who sells and buys right now"),
     ("statements", "Table: monthly statements"),
     ("replay", "Replay of the last ticks (HTML)"),
 )
@@ -69,7 +70,7 @@ def community_page(page: CommunityPage) -> html.Main:
                     step="One tick forward (→)",
                     reset="Reset: first tick, everything as at the start (Home)",
                     end="",
-                    speed=slider("time_scale", "Time", 0, len(TIME_SCALES) - 1, 1, 0),
+                    speed=slider("time_scale", "Time scale", 0, len(TIME_SCALES) - 1, 1, 0),
                     can_control=page.can_control,
                     note=page.note,
                 )

@@ -10,7 +10,7 @@ FILES = {
     "zones": [
         (name, text.replace("of the day", "of the last day")) for name, text in zones.EXPORTS if name != "replay"
     ],
-    "community": [(name, text) for name, text in community.EXPORTS if name not in {"replay", "sankey"}],
+    "community": [(name, text) for name, text in community.EXPORTS if name not in {"replay", "sankey", "flows"}],
 }
 KINDS = ("png", "svg", "html", "csv")
 

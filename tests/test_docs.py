@@ -79,7 +79,13 @@ def leaves(command, path=()) -> set[tuple[str, ...]]:
 
 
 def test_pages_are_found():
-    assert {"README.md", "CHANGELOG.md", "docs/zones.md", "energy_sim/zones/README.md", "energy_sim/community/README.md"} <= {named(p) for p in PAGES}
+    assert {
+        "README.md",
+        "CHANGELOG.md",
+        "docs/zones.md",
+        "energy_sim/zones/README.md",
+        "energy_sim/community/README.md",
+    } <= {named(p) for p in PAGES}
     assert len([p for p in PAGES if p.parent.name == "adr"]) >= 8
 
 

@@ -1,5 +1,6 @@
 """`energy-sim community`: a street of houses, tick by tick, and its meters for a broker."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,9 +29,10 @@ def parse_change(text: str) -> tuple[int, str, Any]:
             f"--change: {text!r}; write TICK:NAME=VALUE, such as 60:start.house_3.ev=1 or 0:pv_kwp.house_1=8"
         )
     try:
-        return int(tick), name, float(value)
+        number = float(value)
     except ValueError:
         return int(tick), name, value
+    return int(tick), name, number if math.isfinite(number) else value
 
 
 @app.command()

@@ -119,8 +119,7 @@ def flow_table(net_w: NDArray[np.float64], ids: Sequence[str], prices: Prices) -
 
     Returns:
         kind (house, grid, total), party, sold_kw, bought_kw and what the party gets and pays for it in ct/h. The
-        total row is the sum of the others; what is paid there less what is got is the community's result, which
-        `table_result_ct_per_h` reads.
+        total row is the sum of the others; what is paid there less what is got is the community's result.
     """
     sold = np.maximum(net_w, 0.0) / 1000
     bought = np.maximum(-net_w, 0.0) / 1000
@@ -138,9 +137,3 @@ def flow_table(net_w: NDArray[np.float64], ids: Sequence[str], prices: Prices) -
         *(np.append(column, column.sum()) for column in (sold, bought, got, paid)),
     )
     return pd.DataFrame(dict(zip(FLOW_COLUMNS, columns, strict=True)))
-
-
-def table_result_ct_per_h(table: pd.DataFrame) -> float:
-    """The community's result by a `flow_table`: all that parties pay less all that they get, ct/h."""
-    total = table.iloc[-1]
-    return float(total["bought_ct_per_h"]) - float(total["sold_ct_per_h"])

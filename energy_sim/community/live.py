@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, ValidationError
 
 from energy_sim.clock import Event, in_order
-from energy_sim.community.economics import Prices, community_result_ct_per_h
+from energy_sim.community.economics import Prices, community_result_ct_per_h, street_kw
 from energy_sim.community.model import (
     DAY_PARTS,
     FAMILIES,
@@ -40,7 +40,8 @@ from energy_sim.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
 
-LAST_TICK = 999_999  # 11 days at a tick a second and real time, 114 years at an hour a second
+MAX_EVENTS = 2000  # changes of a session, as session.py has it
+LAST_TICK = 999_999  # 11 days at a tick a second and real time, a century and more at an hour a second
 MAX_MONTHS = 36  # with meters of their own; older ones are added up in the first
 
 
@@ -54,7 +55,7 @@ def _as_rows(value: Any) -> Any:
 class SessionParameters(StreetConfig):
     """What a session is made from: a street, and changes that belong to it from the start (tick, control, value)."""
 
-    changes: Annotated[tuple[tuple[int, str, Any], ...], BeforeValidator(_as_rows)] = ()
+    changes: Annotated[tuple[tuple[int, str, Any], ...], Field(max_length=MAX_EVENTS), BeforeValidator(_as_rows)] = ()
     run: Annotated[str, Field(max_length=200)] = ""  # the finished run these come from
 
 
@@ -69,7 +70,9 @@ class LiveCommunity:
         """
         self.parameters = parameters
         self.timezone = ZoneInfo(parameters.timezone)
-        self.houses: Houses = make_houses(parameters.houses, parameters.seed, parameters.house_values)
+        self.houses: Houses = make_houses(
+            parameters.houses, parameters.seed, parameters.house_values, parameters.place[0]
+        )
         self._index = {name: i for i, name in enumerate(self.houses.ids)}
         place = Place(*parameters.place)
         self._model = HouseModel(self.houses, place, self.timezone, parameters.seed)
@@ -298,7 +301,7 @@ def open_community(parameters: Mapping[str, Any]) -> LiveCommunity:
 def _metered(meters: Meters, powers: Powers, bus: Bus, prices: Prices, dt_h: float) -> Meters:
     given = np.maximum(powers.net_w, 0.0) * (dt_h / 1000)
     drawn = np.maximum(-powers.net_w, 0.0) * (dt_h / 1000)
-    result = community_result_ct_per_h(given.sum() / dt_h, drawn.sum() / dt_h, prices)
+    result = community_result_ct_per_h(*street_kw(powers.net_w), prices)
     return Meters(
         meters.export_kwh + given,
         meters.import_kwh + drawn,

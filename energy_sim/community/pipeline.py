@@ -1,14 +1,12 @@
 """A street for so many ticks, written to a folder: what `energy-sim community run` does, and the page's exports."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
@@ -16,7 +14,7 @@ import pyarrow.parquet as pa_parquet
 from energy_sim.clock import Event, settings_at
 from energy_sim.community.live import LAST_TICK, LiveCommunity
 from energy_sim.community.model import Meters, TickFrame
-from energy_sim.community.statements import statement_table
+from energy_sim.community.statements import statement_csv
 from energy_sim.errors import ConfigError
 from energy_sim.runs import whole_folder, write_json
 
@@ -80,6 +78,11 @@ def write_run(
     """
     if not 1 <= ticks <= LAST_TICK + 1:
         raise ConfigError(f"ticks: {ticks} is outside the limits; give 1 to {LAST_TICK + 1}")
+    late = [event for event in live.recorded_events() if event.tick >= ticks]
+    if late:
+        raise ConfigError(
+            f"change {late[0].control}: tick {late[0].tick} is after the last one, {ticks - 1}; give more ticks"
+        )
     with whole_folder(target) as folder:
         first = last = None
         with ExitStack() as files:
@@ -92,7 +95,8 @@ def write_run(
                     each.add(_house_columns(live, tick, frame))
                 done(tick + 1)
         assert first is not None and last is not None  # noqa: S101, PT018 - there is at least one tick
-        _write_statements(folder, live, last)
+        statements = statement_csv(last.months, live.house_ids, live.timezone)
+        (folder / "statements.csv").write_text(statements, encoding="utf-8")
         summary = _summary(live, ticks, first, last)
         write_json(folder / "summary.json", summary)
         write_json(folder / "params.json", describe(live, ticks))
@@ -104,7 +108,6 @@ def describe(live: LiveCommunity, ticks: int) -> dict[str, Any]:
     """The parameters of a run: with them the same numbers come again."""
     return {
         "room": "community",
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "ticks": ticks,
         "parameters": live.parameters.model_dump(mode="json"),
     }
@@ -147,25 +150,16 @@ def _summary(live: LiveCommunity, ticks: int, first: TickFrame, last: TickFrame)
     }
 
 
-def _write_statements(folder: Path, live: LiveCommunity, last: TickFrame) -> None:
-    import pandas as pd
-
-    tables = [statement_table(month, live.house_ids, live.timezone) for month in last.months]
-    pd.concat(tables).to_csv(folder / "statements.csv", index=False)
-
-
-def _tick_columns(live: LiveCommunity, tick: int, frame: TickFrame) -> Mapping[str, Any]:
+def _tick_columns(live: LiveCommunity, tick: int, frame: TickFrame) -> tuple[Any, ...]:
     b = frame.bus
     values = (b.production_w, b.consumption_w, b.net_w, b.grid_import_w, b.grid_export_w)
-    row = [tick, live.iso(frame.time_s), *values]
-    return {name: [value] for name, value in zip(TICKS.names, row, strict=True)}
+    return ([tick], [live.iso(frame.time_s)], *([value] for value in values))
 
 
-def _house_columns(live: LiveCommunity, tick: int, frame: TickFrame) -> Mapping[str, Any]:
+def _house_columns(live: LiveCommunity, tick: int, frame: TickFrame) -> tuple[Any, ...]:
     p, count = frame.powers, len(live.house_ids)
-    same = [np.full(count, tick), [live.iso(frame.time_s)] * count, live.house_ids]
-    columns = [*same, p.pv_w, p.base_w, p.flex_w, p.net_w]
-    return dict(zip(HOUSES.names, columns, strict=True))
+    same = ([tick] * count, [live.iso(frame.time_s)] * count, live.house_ids)
+    return (*same, *(part.tolist() for part in (p.pv_w, p.base_w, p.flex_w, p.net_w)))
 
 
 class _Table:
@@ -173,8 +167,7 @@ class _Table:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = schema
-        self._rows = 0
-        self._waiting: list[pa.RecordBatch] = []
+        self._waiting: list[list[Any]] = [[] for _ in schema]
         options = pa_csv.WriteOptions(quoting_style="none", quoting_header="none")
         self._files = (
             pa_csv.CSVWriter(path.with_suffix(".csv"), schema, write_options=options),
@@ -189,16 +182,16 @@ class _Table:
         for file in self._files:
             file.close()
 
-    def add(self, columns: Mapping[str, Any]) -> None:
-        batch = pa.RecordBatch.from_pydict(dict(columns), schema=self._schema)
-        self._waiting.append(batch)
-        self._rows += batch.num_rows
-        if self._rows >= BATCH_ROWS:
+    def add(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Rows as columns in the order of the schema."""
+        for waiting, column in zip(self._waiting, columns, strict=True):
+            waiting.extend(column)
+        if len(self._waiting[0]) >= BATCH_ROWS:
             self._flush()
 
     def _flush(self) -> None:
-        if self._waiting:
-            table = pa.Table.from_batches(self._waiting, schema=self._schema).combine_chunks()
+        if self._waiting[0]:
+            table = pa.table(self._waiting, schema=self._schema)
             for file in self._files:
                 file.write_table(table)
-        self._waiting, self._rows = [], 0
+        self._waiting = [[] for _ in self._schema]

@@ -15,6 +15,8 @@ from energy_sim.errors import ConfigError, DataError
 
 REMEMBERED_S = 60 * 86400.0  # how long something people did may still act: slow charges that wait for each other too
 _LIMITS = {"pv_kwp": (MAX_PV_KWP, "kWp"), "base_load_kwh": (MAX_BASE_LOAD_KWH, "kWh a year")}
+LONGEST_CONTROL = 80  # characters
+KNOWN = ", ".join((*PLAIN_CONTROLS, *(f"{family}.HOUSE" for family in FAMILIES[:2]), "start.HOUSE.APPLIANCE"))
 Index = Mapping[str, int]  # place of each house by its id
 
 
@@ -37,6 +39,8 @@ def check_control(houses: Houses, index: Index, control: str, value: Any) -> Any
     Raises:
         DataError: no such control, house or appliance, or a value outside its limits.
     """
+    if len(control) > LONGEST_CONTROL:
+        raise DataError(f"community.{control[:40]}…: no name of a control is that long; give one of {KNOWN}")
     family, _, name = control.partition(".")
     if control in PRICE_NAMES:
         try:
@@ -56,9 +60,8 @@ def check_control(houses: Houses, index: Index, control: str, value: Any) -> Any
     if control == "pv_variation" and value in ("enabled", "disabled"):
         return value
     if control == "pv_variation":
-        raise DataError(f"pv_variation: {value!r} is neither enabled nor disabled; give one of them")
-    known = ", ".join((*PLAIN_CONTROLS, *(f"{f}.HOUSE" for f in FAMILIES[:2]), "start.HOUSE.APPLIANCE"))
-    raise DataError(f"community.{control}: there is no such control; give one of {known}")
+        raise DataError(f"pv_variation: {repr(value)[:40]} is neither enabled nor disabled; give one of them")
+    raise DataError(f"community.{control}: there is no such control; give one of {KNOWN}")
 
 
 def index_of(index: Index, house_id: str) -> int:
@@ -127,7 +130,9 @@ def _place(index: Index, control: str, house_id: str) -> int:
 
 
 def _checked_start(houses: Houses, index: Index, control: str, value: Any) -> int:
-    house, _, appliance = control.removeprefix("start.").rpartition(".")
+    house, dot, appliance = control.removeprefix("start.").rpartition(".")
+    if not dot:
+        raise DataError(f"{control}: names no appliance; write start.HOUSE.APPLIANCE, such as start.house_3.ev")
     place = _place(index, control, house)
     owned = [n for n, power in zip(NAMES, houses.fleet.power_w[place], strict=True) if power > 0]
     if appliance not in NAMES:
@@ -145,9 +150,9 @@ def _number(control: str, value: Any, low: float, high: float, unit: str, *, who
     """
     limits = f"give a {'whole ' if whole else ''}number from {low:g} to {high:g} {unit}"
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < np.inf:  # NaN too
-        raise DataError(f"{control}: {value!r} is no number; {limits}")
+        raise DataError(f"{control}: {repr(value)[:40]} is no number; {limits}")
     if not low <= value <= high:
         raise DataError(f"{control}: {str(value)[:40]} is {'below' if value < low else 'above'} the limit; {limits}")
     if whole and value != int(value):
-        raise DataError(f"{control}: {value!r} is no whole number; {limits}")
+        raise DataError(f"{control}: {repr(value)[:40]} is no whole number; {limits}")
     return float(value)

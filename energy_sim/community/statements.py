@@ -91,15 +91,6 @@ class CommunityTotals:
     grid_bought_ct_per_kwh: float
 
 
-def month_of(time_s: float, timezone: tzinfo) -> str:
-    """The local month of a moment as YYYY-MM; a tick counts in the month in which it begins.
-
-    >>> month_of(0.0, UTC)
-    '1970-01'
-    """
-    return f"{datetime.fromtimestamp(time_s, timezone):%Y-%m}"
-
-
 def open_month(month: str, from_s: float, count: int) -> MonthMeters:
     """Meters at zero for ``count`` houses, from a moment on."""
     zero = np.zeros(count)
@@ -215,9 +206,9 @@ def statement_table(meters: MonthMeters, ids: Sequence[str], timezone: tzinfo = 
     return pd.DataFrame(dict(zip(STATEMENT_COLUMNS, columns, strict=True)))
 
 
-def statement_csv(meters: MonthMeters, ids: Sequence[str], timezone: tzinfo = UTC) -> str:
-    """The table as CSV: energies with three decimals, prices with three, amounts with two."""
-    table = statement_table(meters, ids, timezone)
+def statement_csv(months: Sequence[MonthMeters], ids: Sequence[str], timezone: tzinfo = UTC) -> str:
+    """The tables of some months under one head: energies and prices with three decimals, amounts with two."""
+    table = pd.concat([statement_table(month, ids, timezone) for month in months])
     for column in STATEMENT_COLUMNS[3:]:
         decimals = 2 if column.endswith("_amount") else KWH_DECIMALS
         table[column] = ["" if np.isnan(value) else f"{value:.{decimals}f}" for value in table[column]]

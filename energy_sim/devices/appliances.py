@@ -26,7 +26,7 @@ Probability = tuple[tuple[float, float], ...]
 
 DAY_S = 86400
 QUARTERS = 96  # of a day: the rate of starts is constant in each
-LOOK_BACK_DAYS, MOST_LOOK_BACK_DAYS = 3, 30
+LOOK_BACK_DAYS, MOST_LOOK_BACK_DAYS = 5, 30  # nothing is lost while no appliance is busy for more than 0.4 of a week
 KEPT_DAYS = 8  # of runs; 10,000 houses in winter: 1.5 MB each
 COUNT_KIND, MOMENT_KIND = 31, 32
 MONTH_DAYS = np.array([31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
@@ -215,7 +215,7 @@ def _row(fleet: Fleet, start: ManualStart) -> int:
 
 
 def _look_back_days(fleet: Fleet) -> int:
-    """Days after which nothing is left of a queue: three, more for runs that take days themselves."""
+    """Days after which nothing is left of a queue: five, more for runs that take days themselves."""
     longest = int(fleet.duration_s.max(initial=0.0)) // DAY_S
     return min(LOOK_BACK_DAYS + 2 * longest, MOST_LOOK_BACK_DAYS)
 

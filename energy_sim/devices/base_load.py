@@ -21,8 +21,8 @@ from energy_sim.errors import DataError
 
 QUARTER_S = 900
 COLUMN_OF_DAY = (2, 2, 2, 2, 2, 0, 1)  # Monday to Sunday among Saturday, Sunday, weekday
-SIGMA = 0.45  # of the logarithm; the mean factor stays exactly 1
-SLOW_SHARE = 0.7  # of the variance of the logarithm, from the slow octave
+SIGMA = 0.45  # of the logarithm, assumed; the mean factor stays exactly 1
+SLOW_SHARE = 0.7  # assumed, of the variance of the logarithm, from the slow octave
 SLOW_KIND, SLOW_S = 21, 600.0
 FAST_KIND, FAST_S = 22, 60.0
 
@@ -89,7 +89,8 @@ def _year(timezone: ZoneInfo, year: int) -> tuple[int, NDArray[np.float64]]:
     import pandas as pd
     from demandlib.bdew import H25  # type: ignore[import-untyped]
 
-    index = pd.date_range(f"{year}-01-01", f"{year + 1}-01-01", freq="15min", inclusive="left", tz=timezone)
+    first, end = (math.ceil(datetime(y, 1, 1, tzinfo=timezone).timestamp() / QUARTER_S) for y in (year, year + 1))
+    index = pd.to_datetime(np.arange(first, end) * QUARTER_S, unit="s", utc=True).tz_convert(timezone)
     quarter = 4 * index.hour + index.minute // 15
     table = _table()[index.month - 1, np.take(COLUMN_OF_DAY, index.day_of_week), quarter]
     profile = table * H25.dynamisation_function(index).to_numpy()

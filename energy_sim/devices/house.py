@@ -8,6 +8,7 @@ A street is a function of time: the same seed gives the same weather, base load 
 long the ticks are in which one looks at it. The first k houses do not depend on how many follow.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,14 +26,18 @@ from energy_sim.errors import ConfigError
 
 Floats = NDArray[np.float64]
 
+# Assumed for a street of one-family houses with many panels:
 PV_SHARE = 0.7  # of houses with a roof that produces
 PV_KWP = (3.0, 10.0)
 AZIMUTH_DEG = (135.0, 225.0)
 TILT_DEG = (20.0, 40.0)
-BASE_LOAD_KWH = (2000.0, 6000.0)
+BASE_LOAD_KWH = (2000.0, 6000.0)  # a year, without the appliances below
 SHIFT_S = 45 * 60.0  # households rise and cook up to so much earlier or later than the profile
+WEEK_S = LONGEST_RUN_S = 7 * 86400.0
+MOST_BUSY = 0.4  # of a week that an appliance may run on average: queues are gone before appliances.py forgets them
 _KIND = 11  # of random numbers, see noise.py
-_STEPS = tuple(float(np.sqrt(prime) % 1) for prime in (5 / 4, 2, 3, 7, 11))  # the golden ratio first
+_GOLDEN = (3 - math.sqrt(5)) / 2  # the step that spreads best, for the panels; the appliances take other irrationals
+_STEPS = (_GOLDEN, *(math.sqrt(prime) % 1 for prime in (2, 3, 7, 11)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +53,27 @@ class Houses:
     fleet: Fleet
 
 
-def make_houses(count: int, seed: int, own: Sequence[HouseValues] = ()) -> Houses:
+def make_houses(count: int, seed: int, own: Sequence[HouseValues] = (), latitude_deg: float = 47.0) -> Houses:
     """A street of houses that differ as houses do.
 
     Args:
         count: number of houses, H.
         seed: the same seed gives the same houses.
         own: given values of the first houses.
+        latitude_deg: of the street; roofs face the equator, south of it to the north.
 
     Raises:
-        ConfigError: two houses have the same id.
+        ConfigError: two houses have the same id, or an appliance runs more than a week at once, or too much of one.
     """
     draws = np.random.default_rng([seed, _KIND]).random((count, 5))
 
     def between(limits: tuple[float, float], share: Floats) -> Floats:
         return limits[0] + (limits[1] - limits[0]) * share
 
-    owned = _owners(count, seed)
+    owned, facing = _owners(count, seed), np.round(between(AZIMUTH_DEG, draws[:, 1]))
     values = {
         "pv_kwp": np.where(owned[:, 0] < PV_SHARE, np.round(between(PV_KWP, draws[:, 0]), 1), 0.0),
-        "azimuth_deg": np.round(between(AZIMUTH_DEG, draws[:, 1])),
+        "azimuth_deg": facing if latitude_deg >= 0 else (180.0 - facing) % 360.0,
         "tilt_deg": np.round(between(TILT_DEG, draws[:, 2])),
         "base_load_kwh": np.round(between(BASE_LOAD_KWH, draws[:, 3] ** 1.5), -1),  # mean 3,600
     }
@@ -108,9 +114,21 @@ def _equip(fleet: dict[str, Floats], house: int, given: dict[Any, ApplianceValue
         usual = APPLIANCES[a]
         power_w = own.power_w or usual.power_w
         energy_ws = own.energy_kwh * 3.6e6 if own.energy_kwh else usual.power_w * usual.duration_s
+        if energy_ws / power_w > LONGEST_RUN_S:
+            raise ConfigError(
+                f"house_values[{house}].appliances.{name}: {energy_ws / 3.6e6:g} kWh at {power_w:g} W take "
+                f"{energy_ws / power_w / 86400:.1f} days; give energy and power of a run of at most 7 days"
+            )
         fleet["power_w"][house, a] = power_w
         fleet["duration_s"][house, a] = energy_ws / power_w
-        fleet["runs_per_week"][house, a] = usual.runs_per_week if own.runs_per_week is None else own.runs_per_week
+        runs = usual.runs_per_week if own.runs_per_week is None else own.runs_per_week
+        busy = runs * energy_ws / power_w / WEEK_S
+        if busy > MOST_BUSY:
+            raise ConfigError(
+                f"house_values[{house}].appliances.{name}: {runs:g} runs of {energy_ws / power_w / 3600:.1f} h take "
+                f"{100 * busy:.0f} % of a week, more than {100 * MOST_BUSY:.0f} %; give fewer or shorter runs"
+            )
+        fleet["runs_per_week"][house, a] = runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ SLOW_SHARE = 0.5
 BURN_IN_DAYS = 8
 CLEARNESS_LOW = 0.12
 CLOUD_SPREAD = 1.3
-OWN_SPREAD = 0.05
+OWN_SPREAD = 0.05  # assumed: neighbours see nearly the same cloud
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ class _Values(BaseModel):
 class ApplianceValues(_Values):
     """Own values of one appliance; what is left out is as usual. The duration of a run is energy by power."""
 
-    power_w: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    power_w: Annotated[float, Field(ge=1, le=100_000)] | None = None
     energy_kwh: Annotated[float, Field(gt=0, le=1000)] | None = None
     runs_per_week: Annotated[float, Field(ge=0, le=50)] | None = None
 

@@ -15,13 +15,18 @@ from energy_sim.community.economics import (
     community_result_ct_per_h,
     flow_table,
     street_kw,
-    table_result_ct_per_h,
 )
 from energy_sim.errors import ConfigError
 
 any_price = st.floats(*PRICE_LIMITS)
 any_prices = st.builds(Prices, any_price, any_price, any_price, any_price)
 streets = arrays(np.float64, st.integers(1, 40), elements=st.floats(-30_000, 30_000))
+
+
+def table_result_ct_per_h(table):
+    """What the parties of a flow table pay less what they get: the community's result."""
+    total = table.iloc[-1]
+    return total["bought_ct_per_h"] - total["sold_ct_per_h"]
 
 
 def test_the_prices_of_the_room_are_the_defaults():

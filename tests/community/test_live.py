@@ -366,14 +366,19 @@ def test_an_appliance_is_started_although_no_usual_run_takes_place():
     assert charging(live, 5, Event(1, 3, "start.house_2.ev", 9))[:, 1].tolist() == [0.0] * 3 + [11_000.0] * 2
 
 
-def test_a_slow_charge_of_weeks_is_not_cut_short_by_a_later_change():
-    slow = {"ev": {"power_w": 1000.0, "energy_kwh": 1000.0, "runs_per_week": 0.0}}
+def test_charges_that_wait_for_each_other_for_weeks_are_not_cut_short_by_a_later_change():
+    slow = {"ev": {"power_w": 1000.0, "energy_kwh": 160.0, "runs_per_week": 0.0}}
     live = street(houses=1, time_scale=3600.0, house_values=({"appliances": slow},))
-    power = charging(
-        live, 1010, Event(1, 1, "start.house_1.ev", 1), Event(2, 900, "flex_load_probability", 0.5)
-    ).ravel()
-    assert power[1:1001].tolist() == [1000.0] * 1000
-    assert power[1001:].sum() == 0
+    starts = [Event(i, 1 + i, "start.house_1.ev", i) for i in range(1, 4)]
+    power = charging(live, 490, *starts, Event(4, 400, "flex_load_probability", 0.5)).ravel()
+    assert power[2:482].tolist() == [1000.0] * 480
+    assert power[482:].sum() == 0
+
+
+def test_a_run_of_more_than_a_week_is_refused():
+    endless = {"ev": {"power_w": 1000.0, "energy_kwh": 169.0}}
+    with pytest.raises(ConfigError, match=r"house_values\[0\]\.appliances\.ev: 169 kWh at 1000 W take 7\.0 days; give"):
+        street(houses=1, house_values=({"appliances": endless},))
 
 
 # ---- controls act from their tick on ----------------------------------------------------------------------------

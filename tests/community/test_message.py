@@ -38,7 +38,7 @@ LONG = {  # numbers as long as people can make them
 BIG = {
     "pv_kwp": 100.0,
     "base_load_kwh": 99_999.5,
-    "appliances": {name: {"power_w": 99_999.5, "energy_kwh": 1000.0, "runs_per_week": 50.0} for name in NAMES},
+    "appliances": {name: {"power_w": 99_999.5, "energy_kwh": 1000.0, "runs_per_week": 6.0} for name in NAMES},
 }
 
 
@@ -57,6 +57,8 @@ def awkward():
     def make(count, big):
         live = street(houses=count, house_values=(BIG,) * count if big else (), **LONG)
         own = {f"pv_kwp.house_{i + 1}": 12.345678901234567 for i in range(min(count, 3))}
+        if big:  # 100 kW each, for ten hours
+            own |= {f"start.{house}.{name}": 1 for house in live.house_ids for name in NAMES}
         return live, list(framed(live, 24 if count > 1000 else 30, own))
 
     made = {}

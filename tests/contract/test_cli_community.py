@@ -122,11 +122,7 @@ def test_the_numbers_are_those_of_a_session_with_the_same_seed_and_changes(runs,
 def test_the_same_seed_gives_the_same_bytes(runs):
     one, other = (runs[name][0] for name in ("plain", "again"))
     for name in FILES:
-        if name != "params.json":
-            assert (one / name).read_bytes() == (other / name).read_bytes()
-    params = [json.loads((folder / "params.json").read_text()) for folder in (one, other)]
-    assert [p.pop("written")[:2] for p in params] == ["20", "20"]
-    assert params[0] == params[1]
+        assert (one / name).read_bytes() == (other / name).read_bytes()
     without = runs["no houses"][0]
     for name in ("ticks.csv", "statements.csv", "summary.json"):
         assert (without / name).read_bytes() == (one / name).read_bytes()

@@ -182,3 +182,23 @@ def test_what_remains_of_a_run_includes_those_that_wait():
     assert street.remaining_s(NOON + 90, conditions, 1)[EV] == pytest.approx(2 * charge - 90)
     assert street.remaining_s(NOON + 2 * charge + 1, conditions, 1)[EV] == 0.0
     assert street.remaining_s(NOON + 90, conditions, 0).tolist() == [0.0] * 4
+
+
+def test_panels_look_to_the_equator_on_both_sides_of_it():
+    north, south = (make_houses(50, 7, latitude_deg=latitude).azimuth_deg for latitude in (47.0, -33.9))
+    assert ((north >= 135) & (north <= 225)).all()
+    assert (((south >= 315) | (south <= 45)) & (south < 360)).all()
+    assert ((north + south) % 360 == 180).all()
+
+
+@pytest.mark.parametrize("count", [3, 5, 8])
+def test_every_small_street_has_roofs_with_and_without_panels_or_nearly_so(count):
+    owners = [int((make_houses(count, seed).pv_kwp > 0).sum()) for seed in range(200)]
+    assert min(owners) >= 1
+    assert set(owners) <= {round(0.7 * count) - 1, round(0.7 * count), round(0.7 * count) + 1}
+
+
+def test_an_appliance_that_would_hardly_rest_is_refused():
+    own = HouseValues.model_validate({"appliances": {"ev": {"power_w": 2300, "energy_kwh": 60, "runs_per_week": 5}}})
+    with pytest.raises(ConfigError, match=r"ev: 5 runs of 26\.1 h take 78 % of a week, more than 40 %; give"):
+        make_houses(1, 1, (own,))

@@ -66,7 +66,7 @@ def test_values_at_the_limits_are_taken(name, value):
         ({"appliances": "ev"}, "dict_type"),
         ({"appliances": 4}, "dict_type"),
         ({"appliances": {"ev": 5}}, "model_type"),
-        ({"appliances": {"ev": {"power_w": 0}}}, "greater_than"),
+        ({"appliances": {"ev": {"power_w": 0.9}}}, "greater_than_equal"),
         ({"appliances": {"ev": {"power_w": 100_001}}}, "less_than_equal"),
         ({"appliances": {"ev": {"energy_kwh": 0}}}, "greater_than"),
         ({"appliances": {"ev": {"runs_per_week": -1}}}, "greater_than_equal"),

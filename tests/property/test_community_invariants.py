@@ -27,9 +27,9 @@ appliances = st.dictionaries(
     st.fixed_dictionaries(
         {},
         optional={
-            "power_w": st.floats(1, 100_000),
-            "energy_kwh": st.floats(0.01, 1000),
-            "runs_per_week": st.floats(0, 50),
+            "power_w": st.floats(10_000, 100_000),  # of a run that takes hours, not weeks
+            "energy_kwh": st.floats(0.01, 100),
+            "runs_per_week": st.floats(0, 6.5),
         },
     ),
 )
