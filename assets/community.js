@@ -15,6 +15,7 @@
   const said = parts => parts.filter(Boolean).join(NBSP);
   const watts = w => number(w, 0) + NBSP + 'W';
   const money = ct => number(ct / 100, 2);
+  const cents = ct => Math.abs(ct) < 9999.5 ? [number(ct, Math.abs(ct) < 999.5 ? 1 : 0), 'ct'] : [number(ct / 1000, Math.abs(ct) < 99950 ? 1 : 0), 'kct'];
   const percent = share => share === null ? ['–', ''] : [number(100 * share, 0), '%'];
   const share = (whole, rest) => whole > 1e-9 ? (whole - rest) / whole : null;
 
@@ -116,7 +117,7 @@
     fill(2, power(from), since(imported)); fill(3, power(to), since(exported)); fill(4, power(shared), since(inside));
     fill(5, percent(share(production, to)), said(percent(share(made, exported))) + ' so far');
     fill(6, percent(share(consumption, from)), said(percent(share(used, imported))) + ' so far');
-    fill(7, [number(m.x[0], Math.abs(m.x[0]) < 999.5 ? 1 : 0), 'ct/h'], number(m.m[5], Math.abs(m.m[5]) < 99.5 ? 1 : 0) + NBSP + 'ct so far');
+    fill(7, [...cents(m.x[0])].map((text, i) => i ? text + '/h' : text), said(cents(m.m[5])) + ' so far');
   }
   const say = m => `${clock(1000 * m.at[0])}: production ${said(power(m.c[0]))}, consumption ${said(power(m.c[1]))}, ${balance(m).slice(2)}`;
   const hint = () => '';
