@@ -11,7 +11,7 @@
   const NBSP = '\u00a0';
   /** Power with two or three significant places: W below 1 kW, kW, MW. */
   const power = w => Math.abs(w) < 999.5 ? [number(w, 0), 'W'] : Math.abs(w) < 999500 ? [number(w / 1000, Math.abs(w) < 99950 ? 2 : 1), 'kW'] : [number(w / 1e6, 2), 'MW'];
-  const energy = kwh => Math.abs(kwh) < 999.5 ? [number(kwh, Math.abs(kwh) < 99.5 ? 2 : 1), 'kWh'] : [number(kwh / 1000, 2), 'MWh'];
+  const energy = kwh => Math.abs(kwh) < 999.5 ? [number(kwh, Math.abs(kwh) < 99.5 ? 2 : 1), 'kWh'] : [number(kwh / 1000, Math.abs(kwh) < 99500 ? 2 : 0), 'MWh'];
   const said = parts => parts.filter(Boolean).join(NBSP);
   const watts = w => number(w, 0) + NBSP + 'W';
   const money = ct => number(ct / 100, 2);
@@ -33,6 +33,7 @@
   const parts = (ms, options) => new Date(ms).toLocaleString('en-GB', Object.assign({ timeZone: page.fixed.timezone }, options));
   const clock = (ms, seconds) => parts(ms, { hour: '2-digit', minute: '2-digit', ...(seconds ? { second: '2-digit' } : {}) });
   const moment = (ms, seconds) => parts(ms, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' }) + ', ' + clock(ms, seconds);
+  const dayOf = tick => parts(timeOf(tick), { day: 'numeric', month: 'short' });
   const scaleText = scale => scale === 1 ? 'real time' : scale < 60 ? `${number(scale, 0)} times real time` : scale < 3600 ? `${number(scale / 60, 0)} min a second` : `${number(scale / 3600, 0)} h a second`;
 
   // --- what a message holds of the houses ---
@@ -71,9 +72,9 @@
     const box = byId('community-street');
     page = live.open({
       name: 'community', path: '/community', prefix: 'community-', box, fixed, session: link.session, key: link.key, charted: 0,
-      scrubLabel: 'Moment', rules: Boolean(link.key) && !fixed.speeds, houses: null, focus: [], hovered: null, selected: null, furthest: 0, asked: {}, stride: fixed.stride,
+      scrubLabel: 'Moment', rules: Boolean(link.key) && !fixed.speeds, houses: null, focus: [], hovered: null, selected: null, furthest: 0, asked: {}, waiting: {}, stride: fixed.stride,
       draw, drawTab, tabShown: name => ask(name, true), say, marks, hint, lines, appendRows, storyNeeds: () => '', opensAnew: () => Boolean(fixed.run), actions,
-      tickText: tick => moment(timeOf(tick), true), endText: tick => clock(timeOf(tick), false), min: () => fixed.first || 0, max: m => fixed.speeds ? m.n : page.furthest,
+      tickText: tick => moment(timeOf(tick), true), endText: tick => (dayOf(page.fixed.first || 0) === dayOf(page.furthest) ? '' : dayOf(tick) + ', ') + clock(timeOf(tick), false), min: () => fixed.first || 0, max: m => fixed.speeds ? m.n : page.furthest,
       speed: fixed.speeds ? { name: 'speed', values: fixed.speeds, of: m => m.r } : { name: 'time_scale', values: fixed.scales, of: m => m.set.time_scale },
       formatRange: (name, value, unit) => name === 'time_scale' ? scaleText(fixed.scales[value]) : name === 'speed' ? number(fixed.speeds[value], 0) + NBSP + 'ticks/s' : unit + NBSP + value.toFixed(2),
       rangeValue: (name, value) => name === 'time_scale' ? fixed.scales[value] : value,
@@ -98,8 +99,9 @@
     byId('community-balance').textContent = balance(m);
     drawSettings(m);
     drawHouse();
-    if (page.selected !== null) ask('hour');
-    ask(page.tab);
+    const stopped = before && before.p && !m.p;
+    if (page.selected !== null) ask('hour', stopped);
+    ask(page.tab, stopped);
   }
   function balance(m) {
     const net = m.c[2];
@@ -239,8 +241,8 @@
     return box;
   }
   function typed(text) {
-    const plain = text.trim().replace(',', '.');
-    return plain !== '' && Number.isFinite(Number(plain)) ? Number(plain) : text;
+    const plain = text.trim().replace(',', '.').replace('\u2212', '-');
+    return /^[-+]?(\d+\.?\d*|\.\d+)$/.test(plain) ? Number(plain) : text;
   }
   function buildInputs() {
     document.querySelectorAll('.kf-input[data-name]:not([data-ready])').forEach(place => {
@@ -275,7 +277,10 @@
   function ask(name, now) {
     const stores = { day: 'sankey-ask', statements: 'statements-ask', hour: 'selected' };
     if (!stores[name] || live.page() !== page || page.fixed.speeds) return;
-    if (!now && (document.hidden || Date.now() - (page.asked[name] || 0) < ASK_EVERY_MS)) return;
+    const wait = (page.asked[name] || 0) + ASK_EVERY_MS - Date.now();
+    clearTimeout(page.waiting[name]);
+    if (!now && wait > 0) { page.waiting[name] = setTimeout(() => { if (name === 'hour' || name === page.tab) ask(name); }, wait); return; } // the last one late rather than never
+    if (!now && document.hidden) return;
     page.asked[name] = Date.now();
     live.setProps(stores[name], { data: { n: Date.now(), house: page.selected } });
   }
@@ -286,7 +291,7 @@
     if (price === null) parts_.push(el('p', 'kf-empty', `No break-even price: ${reason}`));
     else {
       parts_.push(el('p', '', `Break-even: at a house consumption price of ${ct(price)} the community neither earns nor loses.`));
-      parts_.push(el('p', '', applies ? `▲ That is above the grid's price. Capped at ${ct(capped)}, the community loses ${number(cost, 1)}${NBSP}ct/h.` : `It is not above the grid's price of ${ct(m.set.price_grid_consumption)}: no cap needed.`));
+      parts_.push(el('p', '', applies ? `▲ That is above the grid's price. Capped at ${ct(capped)}, the community loses ${number(cost, 1)}${NBSP}ct/h.` : `It is not above the grid's price of ${ct((m.now || m.set).price_grid_consumption)}: no cap needed.`));
     }
     const buttons = el('div', 'kf-row');
     if (page.rules && price !== null) {
@@ -296,6 +301,7 @@
         buttons.append(button);
       }
     }
+    if (m.now) parts_.push(el('p', 'kf-empty', 'The new prices act from the next tick on.'));
     const old = place.querySelector('.kf-row'), keep = old && old.textContent === buttons.textContent; // a button under the mouse stays
     if (keep) [...old.children].forEach((b, i) => { b.dataset.price = buttons.children[i].dataset.price; });
     const text = el('div');
@@ -314,7 +320,7 @@
     return true;
   }
   function drawFlows(m) {
-    const place = byId('community-flows'), p = m.set, net = page.houses.net, surplus = (m.c[5] + m.c[4]) / 1000, deficit = (m.c[5] + m.c[3]) / 1000;
+    const place = byId('community-flows'), p = Object.assign({}, m.set, m.now), net = page.houses.net, surplus = (m.c[5] + m.c[4]) / 1000, deficit = (m.c[5] + m.c[3]) / 1000;
     const row = (name, sold, bought, priceSold, priceBought) => [name, sold, bought, sold * priceSold, bought * priceBought];
     const rows = net ? Array.from(net, (w, i) => row(idOf(i), Math.max(w, 0) / 1000, Math.max(-w, 0) / 1000, p.price_pv_delivery, p.price_house_consumption)) : [];
     rows.push(row('Houses together', surplus, deficit, p.price_pv_delivery, p.price_house_consumption));

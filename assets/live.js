@@ -289,6 +289,7 @@
     if (m.t === undefined || (before && m.v < before.v)) return none;
     page.last = m;
     page.drawn = Date.now();
+    document.body.classList.remove('kf-lost');
     const changed = before && m.evn !== undefined && m.evn !== page.evn;
     if (m.evn !== undefined) page.evn = m.evn;
     page.draw(m, before);
@@ -314,7 +315,10 @@
   function acknowledged(answer) {
     if (!answer) return;
     kf.acknowledge(answer.n);
+    const page = live.page();
     if (answer.err) kf.toast(answer.err);
+    else if (page && page.refused) kf.toast(''); // what was wrong has been mended
+    if (page) page.refused = Boolean(answer.err);
   }
   /** A request that died with the server leaves the interval disabled; it is let go when the server answers again. */
   async function watchServer() {
@@ -324,9 +328,11 @@
       await fetch('/health', { cache: 'no-store' });
       if (page === live.page()) live.setProps('tick', { disabled: false });
       page.lost = false;
+      document.body.classList.remove('kf-lost');
     } catch (_) {
       if (!page.lost) kf.toast('The server does not answer; the page goes on by itself when it does.');
       page.lost = true;
+      document.body.classList.add('kf-lost');
     }
   }
   setInterval(watchServer, 4000);

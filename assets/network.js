@@ -7,7 +7,7 @@
 (function () {
   'use strict';
   const SVG = 'http://www.w3.org/2000/svg';
-  const THIN = '\u2009', NBSP = '\u00a0', MINUS = '\u2212';
+  const THIN = '\u202f', NBSP = '\u00a0', MINUS = '\u2212';
   const SPLIT_GAP = 3;
   const LIVE_MWH = 1e-6;
   let mounted = 0;

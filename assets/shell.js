@@ -216,6 +216,7 @@
     document.querySelectorAll('.kf-nav-link').forEach(link => {
       const here = new URL(link.href).pathname === location.pathname;
       here ? link.setAttribute('aria-current', 'page') : link.removeAttribute('aria-current');
+      if (here) link.parentElement.scrollLeft = link.offsetLeft - link.parentElement.offsetLeft - 24; // seen on narrow screens too
     });
     if (!kf.themeSent) { kf.themeSent = true; setProps('theme', { data: kf.theme() }); }
     let tries = 0;

@@ -11,7 +11,7 @@
 (function () {
   'use strict';
   const kf = window.kraftflyt = window.kraftflyt || {};
-  const MINUS = '\u2212', NBSP = '\u00a0', THIN = '\u2009';
+  const MINUS = '\u2212', NBSP = '\u00a0', THIN = '\u202f';
   const IDLE = 0, EXPORT = 1, IMPORT = 2, GLYPHS = ['●', '▲', '▼'];
   const HOUSE_GAP = 3, HUB_GAP = 4, EASE_MS = 350, EASE_MAX = 1000, FRAME_MS = 1000 / 30;
   const FONT = "Inter, 'DejaVu Sans', sans-serif";
@@ -240,7 +240,15 @@
         }
         many.end();
       }
-      if (r < 11) return;
+      if (r < 11) {
+        if (r >= 5) { // the state by its sign too, where no number stands in the house
+          pen.fillStyle = colors.bg;
+          pen.beginPath();
+          for (let i = 0; i < g.count; i++) glyph(pen, g.houses[2 * i], g.houses[2 * i + 1] + 0.3 * r, 0.42 * r, state[i]);
+          pen.fill();
+        }
+        return;
+      }
       pen.textAlign = 'center'; pen.textBaseline = 'middle';
       for (let i = 0; i < g.count; i++) {
         const x = g.houses[2 * i], y = g.houses[2 * i + 1];
@@ -328,7 +336,7 @@
       shownLabels.forEach((slot, i) => {
         const e = g.per ? g.count + i : i;
         if (!slot) return;
-        const string = formatNet(power[e], state[e]), align = slot.align < 0 ? 'left' : slot.align > 0 ? 'right' : 'center';
+        const exact = formatNet(power[e], state[e]), string = last.net ? exact : exact.replace(/\.\d+$/, ''), align = slot.align < 0 ? 'left' : slot.align > 0 ? 'right' : 'center';
         if (e === selected || e === focused || e === hovered) { // rings stay off the letters
           font(slot.px, 600); pen.textAlign = align; pen.textBaseline = 'middle'; pen.strokeStyle = colors.panel; pen.lineWidth = 5;
           pen.strokeText(string, slot.x, slot.y);
@@ -347,7 +355,7 @@
       }
       const sizes = [g.count > g.statesAbove ? '' : 'house ' + formatPower(full[0]), g.per ? 'feeder ' + formatPower(full[1]) : '', 'grid ' + formatPower(full[2])];
       const note = element('span', 'kf-street-widest', legend);
-      note.append('widest =');
+      note.append('numbers in kW,', Object.assign(document.createElement('br')), 'widest =');
       for (const size of sizes) if (size) note.append(' ', Object.assign(document.createElement('b'), { textContent: size }));
     }
 
@@ -451,7 +459,7 @@
       if (kind === 'house') { [x, y] = at(index); r = g.r + 10; } else if (kind === 'bus') { [x, y, r] = g.hub; } else if (pointer) { [x, y] = pointer; r = 12; } else if (kind === 'grid') { [x, y] = g.grid; r = g.grid[3] / 2 + 8; } else { x = (L[o] + L[o + 2]) / 2; y = (L[o + 1] + L[o + 3]) / 2; }
       if (kind === 'grid' && pointer && nodeAt(pointer[0], pointer[1])) { [x, y] = g.grid; r = g.grid[3] / 2 + 8; }
       x *= scale; y *= scale; r *= scale;
-      const offset = canvas.offsetLeft, w = tipBox.offsetWidth, h = tipBox.offsetHeight, wide = stage.clientWidth, high = stage.clientHeight;
+      const offset = canvas.getBoundingClientRect().left - stage.getBoundingClientRect().left, w = tipBox.offsetWidth, h = tipBox.offsetHeight, wide = stage.clientWidth, high = stage.clientHeight;
       let left = offset + x - w / 2, top = y - r - h - 4;
       if (top < 4) top = y + r + 4;
       if (top + h > high - 4) { top = Math.max(4, Math.min(y - h / 2, high - h - 4)); left = offset + (x + r + w + 8 < wide ? x + r + 6 : x - r - w - 6); }

@@ -82,8 +82,8 @@ def export(services: Services, session: str, what: str, kind: str, theme: str, t
 
 
 def _flows(live: LiveCommunity, frame: Frame) -> bytes:
-    """Who sells and buys in a tick, at the prices of the next one, as the page's table has it."""
-    prices = Prices(*(frame.next_settings[name] for name in PRICE_NAMES))
+    """Who sells and buys in a tick, as the page's table has it."""
+    prices = Prices(*(frame.settings[name] for name in PRICE_NAMES))
     return flow_table(frame.data.net_w, live.house_ids, prices).to_csv(index=False).encode()
 
 
@@ -93,7 +93,7 @@ def _street(live: LiveCommunity, time_s: float, powers: Powers, theme: str) -> A
         ", ".join(label for label, runs in zip(labels, row, strict=True) if runs) or "none"
         for row in powers.appliance_w > 0
     ]
-    title = f"The street on {live.local(round(1000 * time_s)):%d %B %Y, %H:%M:%S}"
+    title = f"The street on {live.local(round(1000 * time_s)):%d %B %Y, %H:%M:%S}, kW"
     return street_figure(geometry_of(len(live.house_ids)), live.house_ids, powers.net_w, theme, title, running)
 
 

@@ -207,6 +207,9 @@ def obey_own(services: Services, link: dict[str, str], name: str, value: Any) ->
         _refuse_far_ahead(services, link["session"], value)
     if name != "restart":
         return False
+    empty = sorted(name for name, text in dict(value).items() if text in ("", None))
+    if empty:
+        raise ConfigError(f"{empty[0].replace('_', ' ')}: nothing is given; fill it in to begin again")
     unknown = sorted(set(value) - set(LINK_NAMES))
     if unknown:
         raise ConfigError(f"restart: {unknown[0]!r} is not among {', '.join(LINK_NAMES)}")

@@ -146,7 +146,14 @@ def _side(page: CommunityPage) -> html.Div:
 def _tabs(page: CommunityPage) -> html.Section:
     panes = [
         ("prices", "Prices and break-even", _prices(page)),
-        ("day", "Today's energy", html.Div([graph(page.sankey, ids.COMMUNITY_SANKEY)], className="kf-sankey")),
+        (
+            "day",
+            "Today's energy",
+            html.Div(
+                [html.H3("Where today's energy came from and went, kWh"), graph(page.sankey, ids.COMMUNITY_SANKEY)],
+                className="kf-sankey",
+            ),
+        ),
         ("houses", "Houses", html.Div(id="community-houses")),
         ("statements", "Statements", html.Div(_statements())),
         ("settings", "The street", html.Div(_settings(page))),

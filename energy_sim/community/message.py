@@ -40,7 +40,8 @@ def tick_message(
         focus: houses somebody looks at.
 
     Returns:
-        t tick; n last tick; p playing; r ticks a second; e ended; v revision; ep epoch; set plain control values;
+        t tick; n last tick; p playing; r ticks a second; e ended; v revision; ep epoch; set plain control values,
+        now the prices of the tick where others come;
         at [time s, length s] and o offset of the street's clock in minutes; c bus in W [production, consumption, net,
         import, export, shared]; m since the start [produced, consumed, import, export, shared kWh, result ct]; x what
         it is worth; H number of houses; id mark of the street; f, or h with u and k, or q with w: the houses; F focused
@@ -58,6 +59,7 @@ def tick_message(
         "v": frame.revision,
         "ep": frame.epoch,
         "set": {name: frame.next_settings[name] for name in PLAIN_CONTROLS},
+        **_prices_now(frame),
         "at": [_plain(tick.time_s), _plain(tick.dt_s)],
         "o": tick.utc_offset_s // 60,
         "c": [
@@ -67,7 +69,7 @@ def tick_message(
             round(v, 3)
             for v in (m.produced_kwh, m.consumed_kwh, m.grid_import_kwh, m.grid_export_kwh, m.shared_kwh, m.result_ct)
         ],
-        "x": _worth(b, Prices(*(frame.next_settings[name] for name in PRICE_NAMES))),
+        "x": _worth(b, Prices(*(frame.settings[name] for name in PRICE_NAMES))),
         "H": len(live.house_ids),
         "id": live.mark,
         **_houses(tick.powers, feeders),
@@ -94,6 +96,12 @@ def chart_row(tick: int, time_s: float, bus: Bus) -> list[float]:
         _plain(time_s),
         *(_plain(v) for v in (bus.production_w, bus.consumption_w, bus.grid_import_w, bus.grid_export_w)),
     ]
+
+
+def _prices_now(frame: Frame) -> dict[str, Any]:
+    """now: the prices of the tick, where others act from the next one on."""
+    now = {name: frame.settings[name] for name in PRICE_NAMES}
+    return {} if all(frame.next_settings[name] == price for name, price in now.items()) else {"now": now}
 
 
 def _worth(bus: Bus, prices: Prices) -> list[Any]:

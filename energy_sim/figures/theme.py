@@ -14,7 +14,7 @@ PLOTLY_CONFIG: Final[dict[str, Any]] = {
     "responsive": True,
     "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
 }
-THIN_SPACE: Final = "\u2009"
+THIN_SPACE: Final = "\u202f"
 NO_BREAK_SPACE: Final = "\u00a0"
 MINUS: Final = "\u2212"
 
@@ -97,7 +97,7 @@ THEMES: Final[dict[str, Theme]] = {
 def format_number(value: float, decimals: int = 0) -> str:
     """A number with thin spaces between thousands and a true minus sign; what rounds to zero has no sign.
 
-    >>> format_number(-1234.4) == "−1\u2009234"
+    >>> format_number(-1234.4) == "−1\u202f234"
     True
     """
     text = f"{abs(value):,.{decimals}f}".replace(",", THIN_SPACE)

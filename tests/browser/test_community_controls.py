@@ -157,7 +157,8 @@ def test_the_link_to_watch_has_no_controls_and_a_forged_command_is_refused(stree
 def test_values_that_make_no_sense_are_told_and_the_field_goes_back_to_what_holds(street, server):
     last = street.open_paused(link_of(FIVE) + "&view=prices")
     shown = "document.getElementById('input-price_pv_delivery').value"
-    for text, said in (("dear", "is no number"), ("-4", "outside 0 to 1000"), ("1e9", "outside 0 to 1000")):
+    outside = "outside 0 to 1000"
+    for text, said in (("dear", "is no number"), ("-4", outside), ("1e9", "is no number"), ("1000.5", outside)):
         street.type("#input-price_pv_delivery", text)
         street.wait(f"{TOAST}.includes({said!r})", said)
         street.wait(f"{shown} === '20'", "the price that holds")
@@ -194,7 +195,7 @@ def test_a_change_while_paused_leaves_the_panel_of_the_chosen_house_and_the_tip_
     assert [row[0] for row in street.last()["F"]] == [5, 7]
 
 
-def test_the_break_even_price_is_the_cores_and_applying_it_makes_the_result_nothing(street, server):
+def test_the_break_even_price_is_the_cores_and_applying_it_acts_from_the_next_tick_on(street, server):
     last = street.open_paused(link_of({**FOURTEEN, "start": "2026-07-10T18:00"}) + "&view=prices")
     core = street_at(server.config_file, {**FOURTEEN, "start": "2026-07-10T18:00"}, last["t"])
     found = break_even_house_price(*core.exchanged_kw, core.prices)
@@ -203,18 +204,23 @@ def test_the_break_even_price_is_the_cores_and_applying_it_makes_the_result_noth
     assert ("Capped at" in street.text("#community-break-even")) is found.cap_applies
     street.click("#community-break-even [data-action=apply-price]")
     street.until(f"Math.abs(m.set.price_house_consumption - {max(0, found.price_ct_per_kwh)}) < 1e-4", "the price")
-    street.wait("document.querySelector('#community-break-even p').textContent.includes(' 0.0\u00a0ct/h')", "no result")
     street.wait(
         f"Math.abs(Number(document.getElementById('input-price_house_consumption').value)"
         f" - {found.price_ct_per_kwh}) < 1e-4",
         "the price in its field",
     )
+    assert "act from the next tick on" in street.text("#community-break-even")  # this tick stays what it was
+    assert f"price of {rounded(found.price_ct_per_kwh, 2)}\u00a0ct/kWh" in street.text("#community-break-even")
     street.type("#input-price_pv_delivery", "80")
+    street.until("m.set.price_pv_delivery === 80")
+    street.step()
     street.wait("document.getElementById('community-break-even').textContent.includes('Capped at')", "the cap")
-    prices = {**core.settings, "price_pv_delivery": 80.0}
-    capped = break_even_house_price(*core.exchanged_kw, type(core)(core.live, core.history, prices).prices)
+    events = street.events("price_pv_delivery", "price_house_consumption")
+    after = street_at(server.config_file, {**FOURTEEN, "start": "2026-07-10T18:00"}, last["t"] + 1, events)
+    capped = break_even_house_price(*after.exchanged_kw, after.prices)
     assert capped.cap_applies
     text = street.text("#community-break-even")
+    assert "act from the next tick on" not in text
     assert f"Capped at {rounded(capped.capped_price_ct_per_kwh, 2)}\u00a0ct/kWh" in text
     assert f"loses {rounded(capped.cap_cost_ct_per_h, 1)}\u00a0ct/h" in text
     street.click("#community-break-even [data-action=apply-price]:last-child")

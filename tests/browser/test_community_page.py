@@ -196,7 +196,7 @@ def test_among_500_houses_the_details_of_the_one_under_the_mouse_come_from_the_s
     net_w = float(core.frame.powers.net_w[feeder * per : (feeder + 1) * per].sum())
     way = "Feeder → bus" if net_w > 0 else "Bus → feeder"
     assert list(told) == [f"Feeder 7: house_{feeder * per + 1} to house_{(feeder + 1) * per}", way]
-    assert float(told[way].removesuffix("\u00a0W").replace("\u2009", "")) == pytest.approx(abs(net_w), abs=0.5 * per)
+    assert float(told[way].removesuffix("\u00a0W").replace("\u202f", "")) == pytest.approx(abs(net_w), abs=0.5 * per)
     street.house(77).click().perform()
     street.wait("document.querySelector('#community-house h2').textContent === 'house_78'", "the panel")
     street.wait("document.querySelector('#community-house [data-value=pv]').textContent !== '…'", "its numbers")
@@ -213,7 +213,7 @@ def test_a_street_of_1000_shows_states_and_feeders_and_is_drawn_at_once(street, 
     assert states == [1 if w > 10 else 2 if w < -10 else 0 for w in net.tolist()]
     street.tab("houses")
     rows = street.rows("#community-houses")
-    assert sum(float(row[2].replace("\u2009", "")) for row in rows) == 1000
+    assert sum(float(row[2].replace("\u202f", "")) for row in rows) == 1000
     per = street.js("return kraftflyt.communityPage().fixed.geometry.per")
     assert [float(row[3].replace("−", "-")) for row in rows] == pytest.approx(
         [float(net[at : at + per].sum()) / 1000 for at in range(0, 1000, per)], abs=0.51

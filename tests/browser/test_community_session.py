@@ -32,8 +32,10 @@ def test_killed_while_playing_and_started_again_the_street_goes_on_by_itself_wit
         street.until(f"m.t > {events[0].tick}", "the car to charge")
         server.stop(signal.SIGKILL)
         at, link = street.last()["t"], street.link()
+        street.wait("document.body.classList.contains('kf-lost')", "the page to say that the server is gone")
         server.start()
         street.until(f"m.t > {at}", "the window that was open to go on by itself")
+        street.wait("!document.body.classList.contains('kf-lost')", "the page to say no more")
         street.log()  # it may complain while there is no server, and not after
         last = street.pause()
         assert street.cards() == street_at(server.config_file, FIVE, last["t"], events).cards()

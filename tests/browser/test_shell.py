@@ -91,11 +91,11 @@ def test_the_transfers_table_is_sorted_by_its_headings(page, server):
     for column in (4, 5):
         page.click(f"#zones-transfers [data-column='{column}']")
         way = page.js(f"return document.querySelectorAll('#zones-transfers th')[{column}].getAttribute('aria-sort')")
-        shown = [float(row[column].replace("\u2009", "")) for row in page.transfers()]
+        shown = [float(row[column].replace("\u202f", "")) for row in page.transfers()]
         assert len(shown) > 3
         assert shown == sorted(shown, reverse=way == "descending")
     rows = page.transfers()
-    assert sorted(float(r[4].replace("\u2009", "")) for r in rows) == pytest.approx(
+    assert sorted(float(r[4].replace("\u202f", "")) for r in rows) == pytest.approx(
         sorted(x[2] for x in message_of_day(server.config_file, 0, start="2018-01-12")["x"]), abs=0.051
     )
 

@@ -106,6 +106,13 @@ def test_the_mouse_over_a_house_and_over_its_line_shows_the_tip_inside_the_drawi
     house = street_geometry(14).houses[3]
     street.move(*house).perform()
     wait_until(lambda: street.tip() == ["house 3", "Power1 kW"], "the tip of the house", 3)
+    away = street.js(
+        "const t = document.querySelector('.kf-street-tip').getBoundingClientRect();"
+        "const [x, y] = drawing.toPage(arguments[0], arguments[1]);"
+        "return [Math.max(t.left - x, x - t.right, 0), Math.max(t.top - y, y - t.bottom, 0)]",
+        *house.tolist(),
+    )
+    assert max(away) < 60  # beside its house
     hub = np.array(street_geometry(14).hub[:2])
     street.move(*(0.6 * house + 0.4 * hub)).perform()
     wait_until(lambda: street.tip() == ["edge 3", "Power1 kW"], "the tip of the line", 3)

@@ -74,7 +74,7 @@ def test_the_first_day_is_on_screen_as_the_core_has_it(page, server):
     assert page.last()["z"] == day["z"]
     shown = page.js("return document.getElementById('zones-date').firstChild.textContent")
     assert shown.replace(",", "") == "Fri 1 January 2016"
-    assert note(page).startswith("day 1 of 2\u2009557")
+    assert note(page).startswith("day 1 of 2\u202f557")
 
 
 def test_step_back_reset_and_end_by_the_buttons(page, server):

@@ -12,7 +12,7 @@ from energy_sim.figures.theme import PLOTLY_CONFIG, THEMES, contrast, format_ene
         (999.4, "999 MWh"),
         (999.6, "1 GWh"),
         (12_400.0, "12 GWh"),
-        (1_234_000.0, "1\u2009234 GWh"),
+        (1_234_000.0, "1\u202f234 GWh"),
         (-12_400.0, "−12 GWh"),
     ],
 )
@@ -21,7 +21,7 @@ def test_energy_is_whole_gwh_or_whole_mwh_below_one_gwh(mwh, text):
 
 
 def test_decimals_keep_their_sign_only_when_something_is_left():
-    assert [format_number(v, 1) for v in (-0.04, -0.06, 1234.56)] == ["0.0", "−0.1", "1\u2009234.6"]
+    assert [format_number(v, 1) for v in (-0.04, -0.06, 1234.56)] == ["0.0", "−0.1", "1\u202f234.6"]
 
 
 @pytest.mark.parametrize("name", ["dark", "light"])
