@@ -10,6 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from energy_sim.devices.noise import Noise
+
 Floats = NDArray[np.float64]
 
 DAY_S = 86_400
@@ -204,20 +206,15 @@ def clearness_of(latent: ArrayLike, mean: ArrayLike, spread: float = CLOUD_SPREA
     return clearness
 
 
-@lru_cache(maxsize=32)
-def _own_knot(seed: int, knot: int, count: int) -> Floats:
-    draws = np.clip(_generator(seed, OWN_KIND, knot).standard_normal(count), -3, 3)
-    draws.setflags(write=False)
-    return draws
+@lru_cache(maxsize=16)
+def _own_noise(seed: int, count: int) -> Noise:
+    return Noise(seed, OWN_KIND, count, GRID_S)
 
 
 def own_clearness(seed: int, time_s: float, count: int) -> Floats:
     """What each roof sees different from the street: (count,) factors of mean 1 and standard deviation 5 %.
 
-    Independent draws every five minutes; between two of them ``a cos + b sin`` of a quarter turn, which keeps the
-    variance. Bounded to 0.78..1.22. The first factors do not depend on ``count``.
+    Drawn every five minutes and drifting between, see noise.py; bounded to 0.8..1.2. The first ones do not depend on
+    ``count``.
     """
-    knot, rest = divmod(time_s, GRID_S)
-    turn = rest / GRID_S * math.pi / 2
-    before, after = _own_knot(seed, int(knot), count), _own_knot(seed, int(knot) + 1, count)
-    return 1 + OWN_SPREAD * (math.cos(turn) * before + math.sin(turn) * after)
+    return np.asarray(1 + OWN_SPREAD * np.clip(_own_noise(seed, count).at(time_s), -4, 4))

@@ -24,7 +24,7 @@ def seconds(*moment: int) -> float:
 
 
 def forget() -> None:
-    for cached in (sky._cloud_noise, sky.cloud_parts_day, sky.clear_sky_day, sky._own_knot):
+    for cached in (sky._cloud_noise, sky.cloud_parts_day, sky.clear_sky_day, sky._own_noise):
         cached.cache_clear()
 
 
