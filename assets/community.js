@@ -143,7 +143,7 @@
       const w = h.trunks ? h.trunks[i] : h.net.subarray(first, last + 1).reduce((sum, v) => sum + v, 0);
       return [`Feeder ${i + 1}: ${idOf(first)} to ${idOf(last)}`, [w > 0 ? 'Feeder → bus' : 'Bus → feeder', h.trunks ? '≈ ' + number(Math.abs(w) / 1000, 0) + NBSP + 'kW' : watts(Math.abs(w))]];
     }
-    const near = focused(i), own = m.f ? m.f[i] : near && near.slice(1, 5), net = own ? own[0] - own[1] - own[2] : h.net ? h.net[i] : null;
+    const near = focused(i), own = m.f ? m.f[i] : near && near.slice(1, 5), net = own ? Math.round(10 * (own[0] - own[1] - own[2])) / 10 : h.net ? h.net[i] : null;
     const word = net === null ? ['idle', 'exports', 'imports'][h.states[i]] : net > 10 ? 'exports' : net < -10 ? 'imports' : 'idle';
     if (kind === 'edge') return [`${idOf(i)} ${word}`, net === null ? '…' : [net > 0 ? `${idOf(i)} → bus` : `Bus → ${idOf(i)}`, watts(Math.abs(net))]];
     const told = [`${idOf(i)} ${word}`];
