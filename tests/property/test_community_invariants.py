@@ -28,7 +28,7 @@ appliances = st.dictionaries(
         {},
         optional={
             "power_w": st.floats(10_000, 100_000),  # of a run that takes hours, not weeks
-            "energy_kwh": st.floats(0.01, 100),
+            "energy_kwh": st.floats(0.01, 2.9),  # at the usual power too
             "runs_per_week": st.floats(0, 6.5),
         },
     ),
