@@ -36,7 +36,8 @@
    *   formatRange(name, value, unit), rangeValue(name, value)   a slider in words, and as a command
    *   storyNeeds(story)        why it cannot be told, else ''
    *   actions                  {name: function(button)} of its own buttons with data-action
-   *   opensAnew()              true when the link to its own path begins a new session
+   *   firstTab                 the tab shown where the address names none; the first one without
+ *   opensAnew()              true when the link to its own path begins a new session
    *   commandKey(name, value)  of commands that wait with the same key only the last is sent; the name without it
    */
   live.open = function (given) {
@@ -51,7 +52,7 @@
     kf.upgradeRanges(page.formatRange, page.rangeValue);
     kf.setQuery({ session: page.session, key: page.key || null, run: null, start: null });
     const asked = new URLSearchParams(location.search).get('view'), tabs = [...document.querySelectorAll('[data-tab]')].map(tab => tab.dataset.tab);
-    if (tabs.length) kf.showTab(tabs.includes(asked) ? asked : tabs[0]);
+    if (tabs.length) kf.showTab(tabs.includes(asked) ? asked : page.firstTab || tabs[0]);
     return page;
   };
   /** The address of the session this window had at a path, when another page is shown; else ''. */
@@ -228,12 +229,13 @@
     if (s.day) send('day', s.day);
     if (s.tick !== null) send('scrub', s.tick);
     for (const [name, value] of Object.entries(s.set)) send(name, value);
-    if (s.days_per_second) {
-      const near = page.speed.values.map(v => Math.abs(v - s.days_per_second));
+    const pace = s.days_per_second || s.steps_per_second;
+    if (pace) {
+      const near = page.speed.values.map(v => Math.abs(v - pace));
       send(page.speed.name, page.rangeValue(page.speed.name, near.indexOf(Math.min(...near))));
     }
     if (s.time_scale) send('time_scale', s.time_scale);
-    const plays = s.play === null && s.days_per_second ? true : s.play; // a speed alone means that it plays
+    const plays = s.play === null && pace ? true : s.play; // a speed alone means that it plays
     if (plays !== null) send(plays ? 'play' : 'pause', null);
     run.timer = setTimeout(() => nextStep(page), 1000 * s.wait);
   }

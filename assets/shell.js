@@ -191,12 +191,16 @@
   });
 
   // --- small live pictures of the overview ---
-  const PREVIEWS = { '[data-preview]': zonesPreview, '[data-street-preview]': (place, data) => kf.streetPreview && kf.streetPreview(place, data) };
+  const PREVIEWS = {
+    '[data-preview]': zonesPreview,
+    '[data-street-preview]': (place, data) => kf.streetPreview && kf.streetPreview(place, data),
+    '[data-ring-preview]': (place, data) => kf.ringPreview && kf.ringPreview(place, data),
+  };
   function mountPreviews() {
     for (const [selector, show] of Object.entries(PREVIEWS)) {
       document.querySelectorAll(selector + ':not([data-ready])').forEach(place => {
         place.dataset.ready = '1';
-        show(place, JSON.parse(place.dataset.preview || place.dataset.streetPreview));
+        show(place, JSON.parse(place.dataset.preview || place.dataset.streetPreview || place.dataset.ringPreview));
       });
     }
   }

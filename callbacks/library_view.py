@@ -6,16 +6,18 @@ from typing import Any
 
 from dash import html
 
-from callbacks import community_exports
+from callbacks import community_exports, trading_exports
+from callbacks.exports import checked_theme
 from callbacks.services import Services
 from callbacks.zones_exports import file_of
 from energy_sim.errors import DataError
 from energy_sim.figures.theme import format_energy
 from energy_sim.figures.zones import for_card, plot_energy_flows_summary
 from energy_sim.runs import in_words
+from energy_sim.trading import playback as trading_playback
 from energy_sim.zones.playback import open_playback
 from layouts.components import flows_legend, graph, table
-from layouts.library import file_choices, library_page, runs_table
+from layouts.library import FILES, file_choices, library_page, runs_table
 
 _TOTALS = (
     "demand",
@@ -45,7 +47,8 @@ def run_list(services: Services) -> tuple[Any, list[str]]:
 
 def files_of(name: str | None) -> list[dict[str, str]]:
     """What can be had of a run as a file."""
-    return file_choices("community" if (name or "").startswith("community_") else "zones")
+    room = (name or "").partition("_")[0]
+    return file_choices(room if room in FILES else "zones")
 
 
 def delete(services: Services, name: str) -> None:
@@ -74,7 +77,12 @@ def file_of_run(services: Services, name: str | None, what: str, kind: str, them
     """
     if not name:
         raise DataError("choose a run first")
-    if services.runs.load(name).room == "community":
+    room = services.runs.load(name).room
+    if room == "trading":
+        opened = trading_playback.open_playback(services.runs, name)
+        content = trading_exports.file_of(services, opened, what, kind, checked_theme(theme), tick=opened.last_tick)
+        return content, f"{name}_{what}.{kind}"
+    if room == "community":
         return community_exports.file_of_run(services, name, what, kind, theme), f"{name}_{what}.{kind}"
     played = open_playback(services.runs, name)
     content = file_of(played.history((), played.last_tick), played.changes(()), what, kind, theme)
@@ -89,6 +97,8 @@ def side_by_side(services: Services, left: str | None, right: str | None, theme:
     rooms = {run.room for run in runs}
     if len(rooms) > 1:
         return html.P("Choose two runs of the same room.", className="kf-empty")
+    if rooms == {"trading"}:
+        return trading_exports.side_by_side(runs)
     if rooms == {"community"}:
         return community_exports.side_by_side(runs, theme)
     totals = [run.summary["totals_mwh"] for run in runs]

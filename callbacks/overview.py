@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from callbacks import community_view, zones_view
+from callbacks import community_view, trading_preview, zones_view
 from callbacks.services import services
 from layouts.overview import RoomCard, overview_page
 
@@ -30,6 +30,15 @@ def page(**_query: str) -> Any:
                 caption="The picture repeats a day in July, an hour at a time.",
                 button="Open the street",
                 preview={"data-street-preview": community_view.preview(config)},
+            ),
+            RoomCard(
+                name="Trading",
+                href="/trading",
+                text="What batteries and trade among neighbours are worth, against doing nothing: planned, settled, "
+                "and written into a ledger that a sceptic can verify.",
+                caption="The picture repeats a day in July, an hour at a time.",
+                button="Open the trades",
+                preview={"data-ring-preview": trading_preview.preview(config)},
             ),
         ]
     )

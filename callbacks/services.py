@@ -12,8 +12,10 @@ from energy_sim.config import Config
 from energy_sim.database import open_database
 from energy_sim.errors import EnergySimError
 from energy_sim.figures.zones import network_geometry
+from energy_sim.jobs import Jobs
 from energy_sim.runs import RunStore
 from energy_sim.session import Room, Sessions
+from energy_sim.trading import playback as trading_playback
 from energy_sim.zones.kernel import compile_kernel
 from energy_sim.zones.live import open_zones
 from energy_sim.zones.pipeline import network_from
@@ -29,11 +31,12 @@ _KEY = "KRAFTFLYT"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Configuration, live sessions and finished runs of this process."""
+    """Configuration, live sessions, finished runs and work in the background, as this process has them."""
 
     config: Config
     sessions: Sessions
     runs: RunStore
+    jobs: Jobs
 
 
 def open_services(config: Config) -> Services:
@@ -43,6 +46,7 @@ def open_services(config: Config) -> Services:
         Room("zones", lambda parameters, _seed: open_zones(config, parameters)),
         Room("community", lambda parameters, _seed: open_community(parameters)),
         Room("playback", lambda parameters, _seed: open_playback(runs, parameters["run"])),
+        Room("trading", lambda parameters, _seed: trading_playback.open_playback(runs, parameters["run"])),
     ]
     limits = config.sessions
     sessions = Sessions(
@@ -53,7 +57,8 @@ def open_services(config: Config) -> Services:
         delete_after_s=limits.delete_after_days * 86400,
         store_every_s=limits.checkpoint_every_s,
     )
-    return Services(config, sessions, runs)
+    jobs = Jobs(config.path(config.trading.jobs), config.trading.most_running)
+    return Services(config, sessions, runs, jobs)
 
 
 def warm_up(config: Config) -> None:

@@ -13,7 +13,14 @@ from energy_sim.devices.values import HouseValues
 from energy_sim.errors import ConfigError
 
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "config.yaml"
-_PATHS = {("logging", "file"), ("runs", "folder"), ("stories", "folder"), ("zones", "input"), ("zones", "network")}
+_PATHS = {
+    ("logging", "file"),
+    ("runs", "folder"),
+    ("stories", "folder"),
+    ("zones", "input"),
+    ("zones", "network"),
+    *(("trading", name) for name in ("households", "folders", "uploads", "jobs", "operator_key", "anchors")),
+}
 
 
 class _Section(BaseModel):
@@ -187,6 +194,22 @@ class CommunityConfig(StreetConfig):
     mqtt: MqttConfig
 
 
+class TradingConfig(_Section):
+    """Defaults of the trading room."""
+
+    households: Annotated[str, Field(min_length=1)]
+    folders: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_folders)]
+    uploads: Annotated[str, Field(min_length=1)]
+    max_upload_mb: Annotated[float, Field(ge=0, le=1000)]
+    run_from_page: bool
+    most_running: Annotated[int, Field(ge=1, le=64)]
+    jobs: Annotated[str, Field(min_length=1)]
+    steps_per_second: Annotated[float, Field(ge=0.25, le=10)]
+    tick_ms: Annotated[int, Field(ge=50, le=10_000)]
+    operator_key: Annotated[str, Field(min_length=1)]
+    anchors: Annotated[str, Field(min_length=1)]
+
+
 class Config(_Section):
     """The whole configuration; relative paths count from `root`, the project's folder."""
 
@@ -199,6 +222,7 @@ class Config(_Section):
     sessions: SessionsConfig
     zones: ZonesConfig
     community: CommunityConfig
+    trading: TradingConfig
     root: Annotated[Path, Field(exclude=True)]
 
     def path(self, value: str) -> Path:

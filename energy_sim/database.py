@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Double,
     Engine,
     ForeignKey,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -82,6 +84,82 @@ checkpoints = Table(
     Column("last_seq", BigInteger, nullable=False),
     Column("written", Double, nullable=False),
     Column("state", Text, nullable=False),  # as the room encodes it
+)
+
+
+def _append_only(table: Table) -> Table:
+    """Let the database itself refuse to change or delete rows; a REPLACE deletes without asking, so that too."""
+    name, same = table.name, " AND ".join(f"{column.name} = NEW.{column.name}" for column in table.primary_key)
+    held = f"WHEN EXISTS (SELECT 1 FROM {name} WHERE {same})"  # noqa: S608 - names of our own
+    triggers = {
+        "sqlite": [
+            f"CREATE TRIGGER {name}_{verb} BEFORE {verb} ON {name} {when} "
+            f"BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END"
+            for verb, when in (("update", ""), ("delete", ""), ("insert", held))
+        ],
+        "postgresql": [
+            """CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION '%% is append-only', TG_TABLE_NAME; END $$""",
+            f"""CREATE TRIGGER {name}_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {name}
+            FOR EACH STATEMENT EXECUTE FUNCTION append_only()""",
+        ],
+    }
+    for dialect, statements in triggers.items():
+        for statement in statements:
+            event.listen(table, "after_create", DDL(statement).execute_if(dialect=dialect))  # type: ignore[no-untyped-call]
+    return table
+
+
+ledgers = _append_only(
+    Table(
+        "ledgers",
+        metadata,
+        Column("id", String(128), primary_key=True),
+        Column("signed", Boolean, nullable=False),
+        Column("operator_key", LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+)
+ledger_members = _append_only(
+    Table(
+        "ledger_members",
+        metadata,
+        Column("ledger", ForeignKey("ledgers.id"), primary_key=True),
+        Column("idx", BigInteger, primary_key=True, autoincrement=False),
+        Column("household", Text, nullable=False),
+        Column("public_key", LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+)
+ledger_blocks = _append_only(
+    Table(
+        "ledger_blocks",
+        metadata,
+        Column("ledger", ForeignKey("ledgers.id"), primary_key=True),
+        Column("height", BigInteger, primary_key=True, autoincrement=False),
+        Column("step", BigInteger, nullable=False),
+        Column("time_ns", BigInteger, nullable=False),  # since the epoch
+        Column("count", BigInteger, nullable=False),
+        Column("prev", LargeBinary, nullable=False),
+        Column("merkle_root", LargeBinary, nullable=False),
+        Column("hash", LargeBinary, nullable=False),
+        Column("signature", LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+)
+ledger_entries = _append_only(
+    Table(
+        "ledger_entries",
+        metadata,
+        Column("ledger", ForeignKey("ledgers.id"), primary_key=True),
+        Column("height", BigInteger, primary_key=True, autoincrement=False),
+        Column("idx", BigInteger, primary_key=True, autoincrement=False),
+        Column("record", LargeBinary, nullable=False),
+        Column("salt", LargeBinary, nullable=False),
+        Column("seller_signature", LargeBinary, nullable=False),
+        Column("buyer_signature", LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
 )
 
 

@@ -28,6 +28,7 @@ _STAGING = ".writing-"
 _MARK = "params.json"
 _ABANDONED_S = 86400.0
 _TABLES = ("daily_summary", "zone_metrics", "transfers", "quantiles", "totals", "ticks", "houses", "statements")
+_TRADING_TABLES = ("baseline_results", "optimized_results", "households", "steps")
 _FIGURES = (
     "energy_flows_summary",
     "reservoir_levels",
@@ -37,7 +38,11 @@ _FIGURES = (
 _OF_A_RUN = (
     "summary.json",
     "simulation.log",
-    *(f"{table}.{kind}" for table in _TABLES for kind in ("csv", "parquet")),
+    "prices.csv",
+    "grid_capacity.csv",
+    "ledger.jsonl",
+    "anchor.json",
+    *(f"{table}.{kind}" for table in (*_TABLES, *_TRADING_TABLES) for kind in ("csv", "parquet")),
     *(f"figures/{figure}.{kind}" for figure in _FIGURES for kind in ("html", "png", "svg")),
 )
 
@@ -61,6 +66,11 @@ def in_words(run: Run) -> tuple[str, str]:
         begin, end = (str(summary.get(name, ""))[:16].replace("T", " ") for name in ("first_time", "end_time"))
         drawn = summary.get("totals_kwh", {}).get("grid_import")
         return f"{begin} to {end}", "" if drawn is None else f"{drawn:,.1f} kWh from the grid"
+    if run.room == "trading":
+        begin, end = (str(summary.get(name, "")).replace("T", " ") for name in ("first_time", "end_time"))
+        better = summary.get("improvement_pct")
+        period = f"{begin} to {end}" if begin else f"{summary.get('steps', 0):,} steps"
+        return period, "" if better is None else f"{better:,.1f} % cheaper with storage and trade"
     unmet = summary.get("totals_mwh", {}).get("unmet")
     period = f"{summary.get('first_day', '')} to {summary.get('last_day', '')}"
     return period, "" if unmet is None else f"{unmet:,.0f} MWh unmet"

@@ -11,8 +11,13 @@ from energy_sim.config import describe_problems
 from energy_sim.errors import ConfigError
 
 # Steps may have these only on the pages named; all other keys make sense everywhere.
-_PAGES_OF = {"day": ("zones",), "days_per_second": ("zones",), "time_scale": ("community",)}
-_INSTEAD = {"day": "tick", "days_per_second": "time_scale", "time_scale": "days_per_second"}
+_PAGES_OF = {
+    "day": ("zones",),
+    "days_per_second": ("zones",),
+    "time_scale": ("community",),
+    "steps_per_second": ("trading",),
+}
+_SPEEDS = {"zones": "days_per_second", "community": "time_scale", "trading": "steps_per_second"}
 
 
 class _Entry(BaseModel):
@@ -22,8 +27,9 @@ class _Entry(BaseModel):
 class Step(_Entry):
     """One step: go to a day or tick, use controls, choose a speed, play or pause, show a caption, wait.
 
-    Files may write `switches:` for `set:`. Days and days a second are the zones', the time scale is the community's.
-    A number of days a second plays unless `play` says otherwise; without `play` the clock is left as it is.
+    Files may write `switches:` for `set:`. Days and days a second are the zones', the time scale is the community's,
+    steps a second are trading's. A number of days or steps a second plays unless `play` says otherwise; without `play`
+    the clock is left as it is.
     """
 
     day: date | None = None
@@ -31,6 +37,7 @@ class Step(_Entry):
     set: Annotated[dict[str, bool | float | str], Field(validation_alias=AliasChoices("set", "switches"))] = {}
     days_per_second: Annotated[float, Field(ge=0.5, le=60)] | None = None
     time_scale: Annotated[float, Field(ge=1, le=3600)] | None = None  # simulated seconds a second
+    steps_per_second: Annotated[float, Field(ge=0.25, le=10)] | None = None
     play: Annotated[bool, Field(strict=True)] | None = None
     caption: Annotated[str, Field(max_length=300)] = ""
     wait: Annotated[float, Field(ge=0, le=600)] = 5.0  # seconds until the next step
@@ -75,13 +82,18 @@ def read_story(path: Path) -> Story:
 def _misplaced(number: int, step: Step, page: str) -> list[str]:
     """What a step has that its page cannot do."""
     found = [
-        f"steps[{number}].{key}: the page {page} has no such thing, {' and '.join(pages)} has; give {_INSTEAD[key]}"
+        f"steps[{number}].{key}: the page {page} has no such thing, {pages[0]} has; give {_instead(key, page)}"
         for key, pages in _PAGES_OF.items()
         if getattr(step, key) is not None and page not in pages
     ]
     if step.day is not None and step.tick is not None:
         found.append(f"steps[{number}].tick: {step.tick} stands beside a day; give one of them")
     return found
+
+
+def _instead(key: str, page: str) -> str:
+    """What a page has in place of a key that it has not."""
+    return "tick" if key == "day" else _SPEEDS.get(page, "no speed")
 
 
 def stories_for(folder: Path, page: str) -> list[Story]:

@@ -57,3 +57,37 @@ LIBRARY_FILE_RUN = "library-file-run"
 LIBRARY_FILE_WHAT = "library-file-what"
 LIBRARY_FILE_KIND = "library-file-kind"
 LIBRARY_FILE_GET = "library-file-get"
+
+TRADING_PAGE = "trading-page"
+TRADING_TABS = "trading-tabs"
+TRADING_OPEN = "trading-open"  # store: {run}: whether a run is played back
+TRADING_CHOSEN = "trading-chosen"  # store: {parameters, households, grid_capacity, prices} of the next run
+TRADING_JOB = "trading-job"  # store, kept by the browser: the run this browser has started
+TRADING_POLL = "trading-poll"  # interval that asks how far it is
+TRADING_PROGRESS = "trading-progress"  # the bar above the tabs
+
+TRADING_RING = "trading-ring"
+TRADING_CHARTS = "trading-charts"
+TRADING_SHOWN = "trading-shown"  # which charts
+TRADING_BANDS = "trading-bands"
+TRADING_DRAWN = "trading-drawn"  # store: what the charts were drawn with
+TRADING_SAVINGS = "trading-savings"
+TRADING_EXPORT = "trading-export"
+TRADING_EXPORT_WHAT = "trading-export-what"
+TRADING_EXPORT_KIND = "trading-export-kind"
+TRADING_EXPORT_RUN = "trading-export-run"
+TRADING_VERIFY = "trading-verify"
+TRADING_VERIFIED = "trading-verified"
+TRADING_BLOCK = "trading-block"
+TRADING_TRADE = "trading-trade"
+TRADING_PROOF = "trading-proof"
+
+TRADING_OFFERED = "trading-offered"  # store: defaults, presets, files on offer: what the setup's script knows
+TRADING_CHECKED = "trading-checked"  # store: what the server says of the choice, {problems, facts, words, command, ...}
+TRADING_PREVIEW_ASK = "trading-preview-ask"  # store: asks for the charts of the data tab anew
+TRADING_PROFILES = "trading-profiles"
+TRADING_CAPACITY = "trading-capacity"
+TRADING_CAPACITY_GET = "trading-capacity-get"
+TRADING_CAPACITY_FILE = "trading-capacity-file"  # download of the grid capacity
+TRADING_PRICES = "trading-prices"
+TRADING_SO_FAR = "trading-so-far"  # the chart that grows while a run computes

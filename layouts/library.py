@@ -4,13 +4,18 @@ from typing import Any
 
 from dash import dcc, html
 
-from layouts import community, ids, zones
+from layouts import community, ids, trading_results, zones
 
 FILES = {
     "zones": [
         (name, text.replace("of the day", "of the last day")) for name, text in zones.EXPORTS if name != "replay"
     ],
     "community": [(name, text) for name, text in community.EXPORTS if name not in {"replay", "sankey", "flows"}],
+    "trading": [
+        (name, text.replace("of the step", "of the last step"))
+        for name, text in trading_results.EXPORTS
+        if name != "replay"
+    ],
 }
 KINDS = ("png", "svg", "html", "csv")
 

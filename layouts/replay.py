@@ -10,15 +10,25 @@ _PLAY = " kf-primary kf-play"
 _SCRIPTS = {
     "zones": ("live", "network", "shell", "zones"),
     "community": ("community", "live", "network", "shell", "street"),
+    "trading": ("live", "network", "ring", "shell", "trading"),
 }
-_STYLES = {"zones": ("theme", "network"), "community": ("theme", "street", "community")}
-_RATE = {"zones": 4.0, "community": 2.0}  # steps a second
-_SPEEDS = {"zones": (7, 3), "community": (4, 1)}  # last place of the slider, and the place of the rate above
+_STYLES = {
+    "zones": ("theme", "network"),
+    "community": ("theme", "street", "community"),
+    "trading": ("theme", "ring", "trading"),
+}
+_RATE = {"zones": 4.0, "community": 2.0, "trading": 2.0}  # steps a second
+_SPEEDS = {
+    "zones": (7, 3),
+    "community": (4, 1),
+    "trading": (5, 3),
+}  # last place of the slider, and the place of the rate above
 _TABS = {
     "zones": (("transfers", "Transfers"), ("explain", "Explain this day"), ("table", "Zones of the day")),
     "community": (("prices", "Prices and break-even"), ("houses", "Houses")),
+    "trading": (("playback", "Playback"),),
 }
-_STEP = {"zones": "day", "community": "tick"}
+_STEP = {"zones": "day", "community": "tick", "trading": "step"}
 REPLAY_SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0)  # of the community, ticks a second
 
 
@@ -33,7 +43,7 @@ def replay_page(
         theme: dark or light.
         static: as the page's script takes it.
         messages: one a step, as the page's messages are.
-        page: zones or community.
+        page: zones, community or trading.
     """
     font = base64.b64encode((assets / "fonts" / "inter-latin.woff2").read_bytes()).decode()
     styles = [(assets / f"{name}.css").read_text(encoding="utf-8") for name in _STYLES[page]]
@@ -47,7 +57,7 @@ def replay_page(
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head>
 <body><header class="kf-header"><span class="kf-brand"><span class="kf-logo"></span>{title}</span></header>
 <main class="kf-page" id="content">{_transport(page)}
-{_zones() if page == "zones" else _community()}</main>
+{_BODIES[page]()}</main>
 <div id="toast" class="kf-toast" role="alert"></div>
 <div id="live-summary" class="kf-visually-hidden" role="status" aria-live="polite"></div>
 <script>window.dash_clientside = {{ set_props: function () {{}}, no_update: null }};</script>
@@ -114,3 +124,16 @@ def _community() -> str:
 <div class="kf-side"><div id="community-cards" class="kf-figures"></div>
 <section class="kf-card kf-house"><div id="community-house"></div></section></div></div>
 {_tabs("community", _place("community", "break-even") + _place("community", "flows"))}"""
+
+
+def _trading() -> str:
+    return """<div class="kf-trading"><div class="kf-trading-grid"><section class="kf-card kf-picture">
+<div class="kf-card-head"><h2 id="trading-picture-title" class="kf-card-title"></h2></div>
+<div id="trading-ring" class="kf-ring-place"></div></section>
+<div class="kf-side"><div id="trading-cards" class="kf-figures"></div></div></div>
+<div class="kf-card kf-trading-tables"><details open><summary>Trades of the step</summary>
+<div id="trading-trades"></div></details><details><summary>Households in this step</summary>
+<div id="trading-homes"></div></details></div></div>"""
+
+
+_BODIES = {"zones": _zones, "community": _community, "trading": _trading}

@@ -6,7 +6,13 @@ from dash import dcc, html
 from layouts import ids
 from layouts.components import message_page
 
-PAGES = (("Overview", "/"), ("Zones", "/zones"), ("Community", "/community"), ("Library", "/library"))
+PAGES = (
+    ("Overview", "/"),
+    ("Zones", "/zones"),
+    ("Community", "/community"),
+    ("Trading", "/trading"),
+    ("Library", "/library"),
+)
 
 _KEYS = (
     ("Space", "play or pause"),

@@ -14,6 +14,7 @@ import yaml
 from energy_sim.cli import app
 from energy_sim.community.live import open_community, session_parameters
 from energy_sim.config import DEFAULT_PATH, Config, load_config
+from energy_sim.trading.parameters import describe_fields
 from energy_sim.zones.live import LIVE_FACTORS
 from energy_sim.zones.network_file import read_network
 from energy_sim.zones.pipeline import SWITCH_NAMES
@@ -85,6 +86,8 @@ def test_pages_are_found():
         "docs/zones.md",
         "energy_sim/zones/README.md",
         "energy_sim/community/README.md",
+        "docs/trading.md",
+        "energy_sim/trading/README.md",
     } <= {named(p) for p in PAGES}
     assert len([p for p in PAGES if p.parent.name == "adr"]) >= 8
 
@@ -208,16 +211,62 @@ def test_the_street_shown_is_a_street(tmp_path):
     assert live.house_ids[0] == "school"
 
 
-@pytest.mark.parametrize("room", ["zones", "community"])
+@pytest.mark.parametrize("room", ["zones", "community", "trading"])
 def test_the_example_of_a_rooms_readme_runs(room):
     result = doctest.testfile(str(ROOT / "energy_sim" / room / "README.md"), module_relative=False, encoding="utf-8")
     assert result.attempted >= 12
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("name", ["zones", "community"])
+@pytest.mark.parametrize("name", ["zones", "community", "trading", "forecasting"])
 def test_the_map_of_a_rooms_readme_names_every_file_of_it(name):
     room = ROOT / "energy_sim" / name
     said = set(re.findall(r"`(\w+\.py)`", text_of(room / "README.md")))
     there = {path.name for path in room.glob("*.py")} - {"__init__.py"}
     assert said == there
+
+
+def test_the_map_of_the_trading_room_names_every_file_of_the_ledger():
+    room = ROOT / "energy_sim" / "trading"
+    said = set(re.findall(r"`ledger/(\w+\.(?:py|vy))`", text_of(room / "README.md")))
+    there = {path.name for path in (room / "ledger").iterdir() if path.suffix in {".py", ".vy"}} - {"__init__.py"}
+    assert said == there
+
+
+def shown_default(value: object) -> str:
+    if value is None or value in ("", {}):
+        return "empty"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"`{value}`" if isinstance(value, str) else f"{value:g}"
+
+
+def test_the_table_of_parameters_has_every_one_with_its_default_and_limits():
+    rows = re.findall(
+        r"^\| `(\w+\.\w+)` \| ([^|]+) \| ([^|]*) \| [^|]+ \|$", text_of(ROOT / "docs" / "trading.md"), re.M
+    )
+    fields = describe_fields()
+    assert [name for name, _, _ in rows] == [f"{field.group}.{field.name}" for field in fields]
+    for (name, default, limits), field in zip(rows, fields, strict=True):
+        assert default == shown_default(field.default), name
+        if field.choices:
+            assert limits == ", ".join(f"`{choice}`" for choice in field.choices), name
+        elif field.low is not None and field.high is not None:
+            low, high = re.match(r"(\S+) to (\S+)", limits).groups()
+            assert [float(low), 2**53 if high == "2^53" else float(high)] == [field.low, field.high], name
+
+
+def test_columns_named_are_those_of_a_trading_run(tmp_path):
+    from energy_sim.trading.parameters import TradingParameters
+    from energy_sim.trading.pipeline import Request, write_run
+
+    given = {"simulation": {"simulation_steps": 2}, "household": {"max_households": 2}, "optimizer": {"kind": "greedy"}}
+    request = Request(ROOT / "input" / "homes" / "week.csv", TradingParameters.from_json(given))
+    write_run(tmp_path / "run", request, ledger=None)
+    section = text_of(ROOT / "docs" / "trading.md").partition("## Files out")[2]
+    rows = re.findall(r"^\| ((?:`\w+` ?)+)\| [^|]+ \| `([^`]+)` \|$", section, re.MULTILINE)
+    named_tables = {name: columns.split(", ") for names, columns in rows for name in re.findall(r"\w+", names)}
+    assert set(named_tables) == {"baseline_results", "optimized_results", "households", "steps"}
+    for name, columns in named_tables.items():
+        header = (tmp_path / "run" / f"{name}.csv").read_text(encoding="utf-8").splitlines()[0]
+        assert columns == header.split(","), name

@@ -791,6 +791,10 @@ def test_sessions_unused_for_thirty_days_are_deleted_with_all_they_have(process,
         "sessions": 2,
         "session_events": 0,
         "session_checkpoints": 0,
+        "ledgers": 0,
+        "ledger_members": 0,
+        "ledger_blocks": 0,
+        "ledger_entries": 0,
     }
 
 

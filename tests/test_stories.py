@@ -60,6 +60,7 @@ def test_a_story_of_the_community_goes_to_ticks_sets_time_and_controls_of_any_ki
         "set": {"pv_variation": "disabled", "flex_load_probability": 1.0, "ev": True},
         "days_per_second": None,
         "time_scale": 60.0,
+        "steps_per_second": None,
         "play": True,
         "caption": "",
         "wait": 5.0,

@@ -13,7 +13,17 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from energy_sim.errors import DataError
-from energy_sim.figures.theme import NO_BREAK_SPACE, THEMES, Theme, ThemeName, base_layout, format_number, tint
+from energy_sim.figures.theme import (
+    CLEAR,
+    NO_BREAK_SPACE,
+    ON_CARD,
+    THEMES,
+    Theme,
+    ThemeName,
+    base_layout,
+    format_number,
+    tint,
+)
 
 POWER_TRACES: Final = ("Production", "Consumption", "Import", "Export")
 HOUSE_TRACES: Final = ("PV", "Base load", "Flexible", "Net")
@@ -25,7 +35,6 @@ LOADS: Final = {  # and what it is for
     "ev": "EV wallbox",
     "heat_pump": "Heat pump",
 }
-_CLEAR = "rgba(0,0,0,0)"
 _HOVER_KW = "%{y:,.2f} kW"
 _DAY_MS = 86_400_000
 _STOPS: Final = (  # of the time axis in a card, one line high: the page names the day
@@ -56,7 +65,7 @@ def plot_power_series(frame: pd.DataFrame, theme: ThemeName = "dark", timezone: 
     figure = go.Figure(layout=_time_layout(colors, "Power of the street, kW"))
     looks: tuple[dict[str, Any], ...] = (
         {"stackgroup": "supply", "fillcolor": tint(colors.wind, 0.3), "line": {"width": 1.4, "color": colors.wind}},
-        {"stackgroup": "use", "fillcolor": _CLEAR, "line": {"width": 2, "color": colors.ink}},
+        {"stackgroup": "use", "fillcolor": CLEAR, "line": {"width": 2, "color": colors.ink}},
         {"stackgroup": "supply", "fillpattern": _hatch("\\", colors.import_), "line": {"width": 0}},
         {"stackgroup": "use", "fillpattern": _hatch("/", colors.export), "line": {"width": 0}},
     )
@@ -155,7 +164,7 @@ def plot_day_sankey(day: Mapping[str, float], theme: ThemeName = "dark") -> go.F
 
 def in_card(figure: go.Figure) -> go.Figure:
     """A chart for a card of the page, which gives it ground and heading; the legend stays, it names the signs."""
-    figure.update_layout(title=None, paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR, font_size=12)
+    figure.update_layout(ON_CARD)
     if figure.data and figure.data[0].type == "sankey":
         figure.update_traces(textfont_size=11)
         return figure.update_layout(margin={"l": 4, "r": 4, "t": 8, "b": 8})
@@ -215,7 +224,7 @@ def _hatch(shape: str, color: str) -> dict[str, Any]:
 
 def _time_layout(theme: Theme, title: str) -> dict[str, Any]:
     axis = {"gridcolor": theme.grid, "zeroline": False, "linecolor": theme.grid, "tickfont": {"color": theme.muted}}
-    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal", "bgcolor": _CLEAR}
+    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal", "bgcolor": CLEAR}
     return base_layout(theme, title) | {
         "margin": {"l": 56, "r": 16, "t": 76, "b": 40},
         "hovermode": "x unified",

@@ -17,6 +17,10 @@ PLOTLY_CONFIG: Final[dict[str, Any]] = {
 THIN_SPACE: Final = "\u202f"
 NO_BREAK_SPACE: Final = "\u00a0"
 MINUS: Final = "\u2212"
+CLEAR: Final = "rgba(0,0,0,0)"
+
+ON_CARD: Final[dict[str, Any]] = {"title": None, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "font_size": 12}
+"""Layout of a chart on a card of the page, which gives it ground and heading."""
 
 
 @dataclass(frozen=True, slots=True)

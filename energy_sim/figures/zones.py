@@ -14,7 +14,7 @@ from energy_sim.figures.exchange import (
     plot_energy_exchange_curved,
     plot_energy_exchange_split_import_export,
 )
-from energy_sim.figures.theme import THEMES, Theme, ThemeName, base_layout, format_number, readable_on, tint
+from energy_sim.figures.theme import ON_CARD, THEMES, Theme, ThemeName, base_layout, format_number, readable_on, tint
 from energy_sim.zones.model import Network
 
 __all__ = [
@@ -154,8 +154,7 @@ def plot_reservoir_levels(
 
 def for_card(figure: go.Figure) -> go.Figure:
     """A chart for a card of the page, which gives it ground, heading and legend."""
-    clear = "rgba(0,0,0,0)"
-    figure.update_layout(title=None, paper_bgcolor=clear, plot_bgcolor=clear, font_size=12)
+    figure.update_layout(ON_CARD)
     figure.update_layout(margin={"l": 56, "t": 8, "b": 24})
     figure.update_layout(showlegend=False)
     figure.update_xaxes(nticks=4, tickangle=0)

@@ -1,0 +1,1 @@
+"""What will be consumed and produced: one signature, several models."""

@@ -1,0 +1,1 @@
+"""Batteries and trade among neighbours against doing nothing."""
