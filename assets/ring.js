@@ -7,7 +7,8 @@
  *   onHidden(count of amounts without room)}.
  * update({homes: [[soc %|null, wallet, saved EUR, production, consumption, buy, sell, p2pBuy, p2pSell, charge,
  *   discharge, curtailed, unserved kWh], ...], trades: [[seller, buyer, kWh], ...], full: kWh of the widest arrow,
- *   barFull: kWh of the longest bar, else the largest seen}). */
+ *   barFull: kWh of the longest bar, else the largest seen, grid: [bought, sold, traded kWh] where the homes' rows do
+ *   not say it exactly, coarse: true where saved is only a sign}); what a row does not know is null. */
 (function () {
   'use strict';
   const kf = window.kraftflyt = window.kraftflyt || {};
@@ -237,14 +238,14 @@
       top.fillText(string, x, y);
     }
     function inked(shape, x, y, s, how) { top.save(); top.translate(x, y); top.scale(s, s); how(shape, s); top.restore(); }
+    const gridSums = () => last.grid || [BUY, SELL, P2P_BUY].map(field => last.homes.reduce((total, h) => total + h[field], 0));
     function drawHub() {
       const [x, y, r] = g.hub, u = r / 58;
       top.beginPath(); top.arc(x, y, r, 0, 7); top.fillStyle = colors.node; top.fill(); top.lineWidth = 2; top.strokeStyle = colors['node-line']; top.stroke();
       inked(shapes.pylon, x, y - 32 * u, 15 * u, (shape, s) => { top.lineWidth = 1.6 / s; top.strokeStyle = colors['node-line']; top.stroke(shape); });
       text('Grid', x, y - 6 * u, 13 * u, 700, colors.ink);
       if (!last) return;
-      let bought = 0, sold = 0;
-      for (const h of last.homes) { bought += h[BUY]; sold += h[SELL]; }
+      const [bought, sold] = gridSums();
       text('▼ ' + formatAmount(bought), x, y + 12 * u, 12 * u, 600, colors.import);
       text('▲ ' + formatAmount(sold), x, y + 29 * u, 12 * u, 600, colors.export);
     }
@@ -278,8 +279,8 @@
     }
     function drawBlock([cx, cy, side], h) {
       const [w, high] = g.block, px = g.font, line = 1.16 * px, left = cx - w / 2, y = cy - high / 2, align = side < 0 ? 'left' : side > 0 ? 'right' : 'center';
-      const x = side < 0 ? left : side > 0 ? left + w : cx, sum = formatMoney(h[WALLET]), sign = signOf(h[SAVED]);
-      const wallet = sum + (w >= 60 ? NBSP + 'EUR' : ''), saved = formatMoney(h[SAVED], true);
+      const x = side < 0 ? left : side > 0 ? left + w : cx, known = h[WALLET] !== null, sum = known ? formatMoney(h[WALLET]) : '', sign = signOf(h[SAVED]);
+      const wallet = sum + (known && w >= 60 ? NBSP + 'EUR' : ''), saved = formatMoney(h[SAVED], true);
       font(px, 650);
       const ground = Math.max(top.measureText(wallet).width, top.measureText(saved).width) + 4;
       top.globalAlpha = 0.7; top.fillStyle = colors.panel; // arrows stay off the letters
@@ -410,10 +411,11 @@
     function homeLines(i) {
       const h = last && last.homes[i];
       if (!h) return [nameOf(i)];
-      const eur = (v, signed) => formatMoney(v, signed) + NBSP + 'EUR', out = [`${nameOf(i)} · ${STATUS[statusOf(h)]}`, ['Wallet', eur(h[WALLET])], ['Saved against the baseline', eur(h[SAVED], true)]];
+      const eur = (v, signed) => formatMoney(v, signed) + NBSP + 'EUR', out = [`${nameOf(i)} · ${STATUS[statusOf(h)]}`, ...(h[WALLET] === null ? [] : [['Wallet', eur(h[WALLET])]])];
+      if (!last.coarse) out.push(['Saved against the baseline', eur(h[SAVED], true)]);
       if (h[SOC] !== null) out.push(['Battery', kf.network.formatNumber(h[SOC], 1) + NBSP + '%' + (h[CHARGE] >= LEAST ? ', charges ' + formatAmount(h[CHARGE]) : '') + (h[DISCHARGE] >= LEAST ? ', gives ' + formatAmount(h[DISCHARGE]) : '')]);
       const fields = [['Produced', MADE, true], ['Consumed', USED, true], ['Bought from the grid', BUY], ['Sold to the grid', SELL], ['Bought from homes', P2P_BUY], ['Sold to homes', P2P_SELL], ['Curtailed', CURTAILED], ['▲ Unserved', UNSERVED]];
-      for (const [words, field, always] of fields) if (always || h[field] >= LEAST) out.push([words, formatAmount(h[field])]);
+      for (const [words, field, always] of fields) if (h[field] !== null && (always || h[field] >= LEAST)) out.push([words, formatAmount(h[field])]);
       const own = last.trades.filter(t => (t[0] === i || t[1] === i) && t[2] >= LEAST).sort((a, b) => b[2] - a[2]);
       for (const [s, b, kwh] of own.slice(0, 4)) out.push([s === i ? '→ ' + nameOf(b) : '← ' + nameOf(s), formatAmount(kwh)]);
       if (own.length > 4) out.push([`and ${own.length - 4} more trades`, '']);
@@ -422,8 +424,8 @@
     function tipLines(kind, index) {
       if (kind === 'home') return homeLines(index);
       if (kind === 'arrow') { const a = arrows.get(index); return a ? [`${nameOf(a.start)} → ${nameOf(a.end)}`, [a.kind === 'trade' ? 'Trade' : a.kind === 'buy' ? 'Bought from the grid' : 'Sold to the grid', formatAmount(a.kwh)]] : null; }
-      const sum = field => last ? last.homes.reduce((total, h) => total + h[field], 0) : 0, trades = last ? last.trades.length : 0;
-      return ['Grid', ['Homes bought', formatAmount(sum(BUY))], ['Homes sold', formatAmount(sum(SELL))], [`${trades} trade${trades === 1 ? '' : 's'} between homes`, formatAmount(sum(P2P_BUY))]];
+      const [bought, sold, traded] = last ? gridSums() : [0, 0, 0], trades = last ? last.trades.length : 0;
+      return ['Grid', ['Homes bought', formatAmount(bought)], ['Homes sold', formatAmount(sold)], [`${trades} trade${trades === 1 ? '' : 's'} between homes`, formatAmount(traded)]];
     }
     function showTip(kind, index) {
       const changes = (tipped && tipped.kind === 'arrow') || kind === 'arrow';

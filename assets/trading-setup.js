@@ -3,7 +3,7 @@
 (function () {
   'use strict';
   const kf = window.kraftflyt = window.kraftflyt || {}, live = kf.live = kf.live || {};
-  const KEPT = 'kraftflyt-trading-chosen', FILES = 'kraftflyt-trading-files', KINDS = ['households', 'grid_capacity', 'prices'];
+  const KEPT = 'kraftflyt-trading-chosen', FILES = 'kraftflyt-trading-files', OPENED = 'kraftflyt-trading-opened', KINDS = ['households', 'grid_capacity', 'prices'];
   const MOST_POINTS = 3000, NBSP = '\u00a0';
   const el = (...given) => live.el(...given), byId = id => document.getElementById(id), number = (v, d) => live.number(v, d);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
@@ -101,11 +101,15 @@
     for (const row of all('[data-field]')) row.classList.toggle('kf-dim', !JSON.parse(row.dataset.needs).every(holds));
   }
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const differs = key => {
+    const [group, name] = key.split('.');
+    return !same(S.offered.chosen.parameters[group][name], at(key)) && !(key === 'household.max_households' && S.mode === 'all'); // all of the file, however many
+  };
   function sayChanged() {
     const first = S.offered.chosen.parameters;
-    const count = Object.entries(first).reduce((sum, [group, fields]) => sum + Object.keys(fields).filter(name => !same(fields[name], S.chosen.parameters[group][name])).length, 0);
+    const count = Object.entries(first).reduce((sum, [group, fields]) => sum + Object.keys(fields).filter(name => differs(`${group}.${name}`)).length, 0);
     byId('trading-changed').textContent = count ? `${count} changed from the defaults` : 'all as at first';
-    for (const row of all('[data-field]')) { const [group, name] = row.dataset.field.split('.'); row.classList.toggle('kf-changed', !same(first[group][name], S.chosen.parameters[group][name])); }
+    for (const row of all('[data-field]')) row.classList.toggle('kf-changed', differs(row.dataset.field));
   }
 
   // --- who takes part: all, the first ones, so many of each type ---
@@ -387,8 +391,8 @@
     Object.assign(job, { next: answer.next, state: answer.state, done: answer.done, total: answer.total, message: answer.message, result: answer.result, elapsed: answer.elapsed, about: answer.about });
     if (!ENDED.includes(job.state)) return;
     setProps('trading-poll', { disabled: true });
-    if (job.result && new URLSearchParams(location.search).get('run') === job.result) { setProps('trading-job', { data: null }); forget(); return; }
-    if (job.state === 'done' && job.sawRunning && shownTab() === 'run' && !document.hidden) { job.opens = true; setTimeout(() => { if (job === S.job && job.opens && shownTab() === 'run') location.assign(runLink(job.result)); }, 1500); }
+    if (job.result && read(OPENED) === job.result) { setProps('trading-job', { data: null }); forget(); return; }
+    if (job.state === 'done' && job.sawRunning && shownTab() === 'run' && !document.hidden) { job.opens = true; setTimeout(() => { if (job === S.job && shownTab() === 'run') { keep(OPENED, job.result); location.assign(runLink(job.result)); } }, 1500); }
   }
   function progressText(job) {
     const whole = `${number(job.done, 0)} of ${number(job.total, 0)} steps`;
@@ -407,6 +411,7 @@
     const head = el('div', 'kf-run-head'), title = el('strong'), text = el('span', 'kf-run-text'), open = el('a', 'kf-button kf-primary', 'Open'), stop = el('button', 'kf-button', 'Stop'), away = el('button', 'kf-button', '✕');
     const bar = el('div', 'kf-run-bar'), fill = el('div');
     for (const button of [stop, away]) button.type = 'button';
+    open.addEventListener('click', () => { if (S.job) keep(OPENED, S.job.result); });
     stop.dataset.action = 'trading-stop'; away.dataset.action = 'trading-forget';
     away.title = 'Do not show this any more'; away.setAttribute('aria-label', away.title);
     bar.setAttribute('role', 'progressbar'); bar.setAttribute('aria-label', 'Steps of the run'); bar.setAttribute('aria-valuemin', 0);

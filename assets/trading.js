@@ -17,10 +17,12 @@
   const tickMoment = t => page.fixed.startMs === null ? '' : new Date(page.fixed.startMs + t * page.fixed.stepMs).toISOString().slice(0, 16);
   const tickText = t => moment(tickMoment(t)) || `Step ${number(t, 0)}`;
 
+  /** Below header, tabs and transport; presented there is only the transport. */
+  const ringHeight = () => Math.max(420, window.innerHeight - (document.body.classList.contains('kf-presenting') ? 190 : 264));
   function open(fixed, link) {
     const box = byId('trading-ring');
     page = live.open({
-      name: 'trading', path: '/trading', prefix: 'trading-', box, fixed, session: link.session, key: link.key, charted: -1, firstTab: 'playback',
+      name: 'trading', path: '/trading', prefix: 'trading-', box, fixed, session: link.session, key: link.key, charted: Infinity, firstTab: 'playback',
       draw, drawTab: () => {}, tabShown: name => { if (name === 'playback' || name === 'summary') requestAnimationFrame(() => window.dispatchEvent(new Event('resize'))); },
       scrubLabel: 'Step', tickText, endText: t => tickMoment(t).slice(0, 10) || number(t, 0),
       lines: m => [tickText(m.t), `step ${number(m.t + 1, 0)} of ${number(m.n + 1, 0)}` + (m.e ? ' · the end' : m.p ? '' : ' · paused'), NAMES[SIMULATIONS[m.sim]]],
@@ -30,18 +32,34 @@
       speed: { name: 'speed', values: fixed.speeds, of: m => m.r }, formatRange: (name, value) => number(fixed.speeds[value], fixed.speeds[value] < 1 ? 2 : 0) + '×',
       rangeValue: (name, value) => value, appendRows: () => true, storyNeeds: () => '', opensAnew: () => false, actions: {}, selected: null,
     });
-    page.ring = kf.ring.mount(box, fixed.geometry, { label: 'Households in a ring, the grid in the middle', compactGeometry: fixed.compact, currency: fixed.currency, onSelect: i => { page.selected = i; } });
+    page.ring = kf.ring.mount(box, fixed.geometry, { label: 'Households in a ring, the grid in the middle', compactGeometry: fixed.compact, maxHeight: ringHeight, currency: fixed.currency, onSelect: i => { page.selected = i; } });
     page.cards = live.buildCards(byId('trading-cards'), CARDS.map(([name]) => name));
   }
 
-  /** A message as kf.ring wants it: percent, money and kWh. */
+  const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+  /** A message as kf.ring wants it: percent, money and kWh; null where the message of many homes does not say. */
   kf.ringState = function (fixed, m) {
-    const short = m.h.length && m.h[0].length === 3;
-    const homes = m.h.map(h => short
-      ? [h[0] === null ? null : h[0] / 10, 0, h[1] / 100, 0, 0, Math.max(h[2], 0) / 1000, Math.max(-h[2], 0) / 1000, 0, 0, 0, 0, 0, 0]
-      : [h[0] === null ? null : h[0] / 10, h[1] / 100, h[2] / 100, ...h.slice(3).map(wh => wh / 1000)]);
-    return { homes, trades: m.k.map(([s, b, wh]) => [s, b, wh / 1000]), full: fixed.fullKwh };
+    const trades = m.k.map(([s, b, wh]) => [s, b, wh / 1000]), short = m.h.length && m.h[0].length === 3;
+    const homes = m.hp ? packedHomes(m) : short ? shortHomes(m, trades) : m.h.map(h => [h[0] === null ? null : h[0] / 10, h[1] / 100, h[2] / 100, ...h.slice(3).map(wh => wh / 1000)]);
+    return { homes, trades, full: fixed.fullKwh, grid: [m.c[C.gridBuy], m.c[C.gridSell], m.c[C.p2p]], coarse: Boolean(m.hp) };
   };
+  /** [battery ‰, better off ct, net Wh]: what is not trade is the grid's. */
+  function shortHomes(m, trades) {
+    const bought = new Float64Array(m.h.length), sold = new Float64Array(m.h.length);
+    for (const [s, b, kwh] of trades) { sold[s] += kwh; bought[b] += kwh; }
+    return m.h.map(([soc, better, net], i) => {
+      const grid = net / 1000 - bought[i] + sold[i];
+      return [soc === null ? null : soc / 10, null, better / 100, null, null, Math.max(grid, 0), Math.max(-grid, 0), bought[i], sold[i], 0, 0, 0, 0];
+    });
+  }
+  /** Three base64 digits a home; packed_rows of energy_sim/trading/message.py says what is in them. */
+  function packedHomes(m) {
+    return Array.from({ length: m.hp.length / 3 }, (_, i) => {
+      const code = [0, 1, 2].reduce((all, k) => all << 6 | DIGITS.indexOf(m.hp[3 * i + k]), 0);
+      const charge = code >> 13, better = code >> 11 & 3, way = code >> 9 & 3, kwh = ((code & 511) / 511) ** 2 * m.hf / 1000;
+      return [charge === 31 ? null : charge / 0.3, null, [0, 0.01, -0.01][better], null, null, way === 1 ? kwh : 0, way === 2 ? kwh : 0, way === 3 ? kwh : 0, 0, 0, 0, 0, 0];
+    });
+  }
 
   const CARDS = [
     ['From the grid', m => energy(m.c[C.gridBuy]), m => beside(m.c[C.gridBuy], m.b[C.gridBuy], energy), m => price(m.g[0])],
@@ -68,7 +86,7 @@
       else live.fillTable(trades, [['Seller'], ['Buyer'], ['Energy, kWh', 3]], m.k.map(([s, b, wh]) => [ids[s], ids[b], wh / 1000]), `${m.k.length} trades at ${price(m.g[2])}` + (m.more ? `; ${m.more} smaller ones are in the exported table` : ''));
     }
     if (!homes.closest('details').open) return;
-    if (!m.h.length || m.h[0].length === 3) { homes.replaceChildren(el('p', 'kf-empty', 'So many households are in the exported table.')); return; }
+    if (m.hp || m.h[0].length === 3) { homes.replaceChildren(el('p', 'kf-empty', 'So many households are in the exported table.')); return; }
     const heads = [['Household'], ['Battery, %', 0], ['Wallet', 2], ['Against the baseline', 2], ...['Production', 'Consumption', 'Grid buy', 'Grid sell', 'P2P buy', 'P2P sell', 'Charge', 'Discharge', 'Curtailed', 'Unserved'].map(name => [name + ', kWh', 2])];
     live.fillTable(homes, heads, m.h.map((h, i) => [ids[i], h[0] === null ? '–' : h[0] / 10, h[1] / 100, h[2] / 100, ...h.slice(3).map(wh => wh / 1000)]), `Households: ${tickText(m.t)}; money in ${page.fixed.currency}`);
   }
@@ -79,7 +97,11 @@
       if (!axis || !axis.d2p || !axis._length) { line.hidden = true; return; }
       const iso = tickMoment(m.t), at = axis.d2p(iso || m.t * page.fixed.stepMs / 3600000), inside = at >= 0 && at <= axis._length;
       line.hidden = !inside;
-      if (inside) line.style.transform = `translateX(${chart.offsetLeft + axis._offset + at}px)`;
+      if (!inside) return;
+      const low = chart._fullLayout.yaxis, corner = chart.getBoundingClientRect(), from = place.getBoundingClientRect();
+      line.style.transform = `translateX(${corner.left - from.left + axis._offset + at - 1}px)`;
+      line.style.top = corner.top - from.top + low._offset + 'px';
+      line.style.height = low._length + 'px';
     });
   }
   const again = () => { if (page && live.page() === page && page.last) moveCursors(page.last); };

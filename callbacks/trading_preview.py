@@ -34,7 +34,8 @@ def preview(_config: Config) -> str:
         "baseline": recorded(ids, result.baseline, base),
         "optimized": recorded(ids, result.optimised, optimised),
     }
-    run = RecordedTrading("", simulations, steps_of(case, result, optimised), {}, {}, None)
+    worth = {"end_value_eur_per_kwh": case.market.end_value_eur_per_kwh}
+    run = RecordedTrading("", simulations, steps_of(case, result, optimised), {}, worth, None)
     settings = {SIMULATION: "optimized"}
     messages = [
         tick_message(

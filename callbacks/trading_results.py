@@ -6,6 +6,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, no_update
 
 from callbacks import live_view, trading_exports, trading_ledger, trading_summary
 from callbacks import trading_view as view
+from callbacks.exports import checked_theme
 from callbacks.services import Services, services
 from layouts import ids
 from layouts.trading import TRADING, Opened
@@ -33,11 +34,10 @@ def register(app: Dash) -> None:
     @app.callback(
         Output(TRADING.charted, "data"),
         Input(TRADING.refresh, "data"),
-        State(TRADING.seen, "data"),
         prevent_initial_call=True,
     )
-    def charted(asked: dict[str, Any], seen: dict[str, int] | None) -> Any:
-        return {"t": (seen or {}).get("t", 0), "n": asked["n"], "w": 0, "ev": []}
+    def charted(asked: dict[str, Any]) -> Any:
+        return {"t": view.ALL_STEPS, "n": asked["n"], "w": 0, "ev": []}
 
     @app.callback(
         Output(ids.TRADING_CHARTS, "children"),
@@ -60,7 +60,8 @@ def register(app: Dash) -> None:
         State(TRADING.link, "data"),
     )
     def savings(theme: str | None, link: dict[str, str]) -> Any:
-        return trading_summary.savings_chart(services().sessions.live(link["session"]), theme or "dark")
+        run = services().sessions.live(link["session"])
+        return trading_summary.on_page(trading_summary.savings_chart(run, checked_theme(theme)))
 
     @app.callback(
         Output(ids.TRADING_EXPORT, "data"),

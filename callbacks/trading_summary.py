@@ -12,6 +12,7 @@ from energy_sim.trading.playback import RecordedTrading
 from layouts.trading_results import Said, household_table, summary_pane
 
 MOST_LISTED = 200  # households in the table
+MAIN = ("Total cost", "Bought from the grid", "Among neighbours")
 _COLUMNS = (
     ("household_id", "Household", None),
     ("cost_baseline_eur", "Cost of the baseline, EUR", 2),
@@ -30,13 +31,15 @@ def summary(run: RecordedTrading, theme: str) -> list[Any]:
     """The pane of a run."""
     if "total_cost_optimized" not in run.summary or run.households is None:
         return _of_files(run)
+    figures = _figures(run)
     return summary_pane(
         _lead(run),
-        _figures(run),
+        f"Run {run.name}",
+        [said for said in figures if said.name in MAIN],
+        [said for said in figures if said.name not in MAIN],
         _notes(run),
-        savings_chart(run, theme),
+        on_page(savings_chart(run, theme)),
         _households(run.households),
-        can_export=True,
     )
 
 
@@ -45,13 +48,23 @@ def savings_chart(run: RecordedTrading, theme: str) -> Any:
     if run.households is None:
         return None
     table = run.households
-    figure = plot_savings(
+    return plot_savings(
         list(table["household_id"]),
         table["savings_before_transfer_eur"].to_numpy(float),
         table["savings_eur"].to_numpy(float),
         theme=theme,
     )
-    return figure.update_layout({name: value for name, value in ON_CARD.items() if name != "title"})
+
+
+def on_page(figure: Any) -> Any:
+    """The savings as the page shows them: its heading stands above, and names make room for one another."""
+    if figure is None:
+        return None
+    names = figure.layout.xaxis.ticktext or figure.data[0].x
+    figure.update_traces(x=[str(name) for name in names])
+    figure.update_xaxes(type="category", tickmode="auto", tickvals=None, ticktext=None, tickangle=None)
+    figure.update_layout(ON_CARD)
+    return figure.update_layout(margin={"l": 56, "r": 12, "t": 26, "b": 24}, legend={"x": 1, "xanchor": "right"})
 
 
 def _lead(run: RecordedTrading) -> str:
@@ -166,4 +179,4 @@ def _of_files(run: RecordedTrading) -> list[Any]:
     wallets = (format_number(float(c["wallet"][-1].sum()), 2) for c in (first, second))
     said.insert(0, Said("Wallets at the end", *(f"$ {text}" for text in wallets)))
     lead = f"{len(run.ids)} households, {run.last_tick + 1:,} steps; written by another program."
-    return summary_pane(lead, said, [], None, html.Div(), can_export=True)
+    return summary_pane(lead, f"Run {run.name}", said, [], [], None, html.Div())

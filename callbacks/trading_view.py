@@ -19,6 +19,7 @@ from layouts.trading_results import SHOWN_FIRST, SPEEDS, chart, playback
 
 ROOMS = ("trading",)
 NAMES = {"optimized": "Optimised", "baseline": "Baseline"}
+ALL_STEPS = 10**9  # the charts of a finished run hold every step from the start
 CANVAS_PX, COMPACT_CANVAS_PX = (820, 720), (360, 480)
 
 

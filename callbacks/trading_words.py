@@ -117,4 +117,4 @@ def command_line(config: Config, choice: Choice) -> tuple[str, str]:
             lines.append(shlex.join([option, str(path) if outside else choice.called[str(path)]]))
             notes += [f"{choice.called[str(path)]} is the file you loaded"] if own else []
     lines += [shlex.join(options[i : i + 2]) for i in range(0, len(options), 2)]
-    return " \\\n  ".join([*lines, "--out runs/mine"]), "; ".join(notes)
+    return " \\\n  ".join([*lines, "--out OUT"]), "; ".join(notes)

@@ -64,6 +64,11 @@ Record = TypeVar("Record", bound=BaseModel)
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
+    """Say of a failure to write that it is the folder's.
+
+    Raises:
+        DataError: instead of an OSError.
+    """
     try:
         yield
     except OSError as error:
@@ -71,7 +76,11 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def save(record: BaseModel, path: Path) -> None:
-    """Write a record whole or not at all."""
+    """Write a record whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     new = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
         new.write_text(record.model_dump_json(), encoding="utf-8")
@@ -95,6 +104,11 @@ def save_last_word(folder: Path, status: Status) -> None:
 
 
 def load(kind: type[Record], path: Path) -> Record:
+    """Read a record.
+
+    Raises:
+        DataError: there is no such file, or something else in it.
+    """
     try:
         return kind.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -102,7 +116,11 @@ def load(kind: type[Record], path: Path) -> Record:
 
 
 def append_row(descriptor: int, row: Mapping[str, float]) -> None:
-    """Add a row whole or not at all, short of a kill in the middle of it."""
+    """Add a row whole or not at all, short of a kill in the middle of it; what is not finite becomes null.
+
+    Raises:
+        OSError: it cannot be written; the disk is full.
+    """
     kept = {name: float(value) if math.isfinite(value) else None for name, value in row.items()}
     line = json.dumps(kept).encode() + b"\n"
     size = os.fstat(descriptor).st_size
@@ -127,6 +145,11 @@ def read_rows(path: Path, since: int) -> tuple[dict[str, float | None], ...]:
 
 
 def one_line(text: str) -> str:
+    """A message as a status holds it: without line breaks, and not too long.
+
+    >>> one_line("homes.csv: row 2:   -1 is below 0 ")
+    'homes.csv: row 2: -1 is below 0'
+    """
     return " ".join(text.split())[:_LONGEST_MESSAGE]
 
 

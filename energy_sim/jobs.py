@@ -231,8 +231,8 @@ class Jobs:
 
     def _launch(self, folder: Path) -> None:
         """Start the worker of a job; one that cannot be started is a job that has failed."""
-        command = [*self._command, *load(Request, folder / JOB_FILE).arguments, "--job", str(folder.resolve())]
         try:
+            command = [*self._command, *load(Request, folder / JOB_FILE).arguments, "--job", str(folder.resolve())]
             pid = start_worker(folder, command)
             logger.info("job started id=%s pid=%d", folder.name, pid)
         except (OSError, ValueError) as error:

@@ -15,7 +15,7 @@ _SCRIPTS = {
 _STYLES = {
     "zones": ("theme", "network"),
     "community": ("theme", "street", "community"),
-    "trading": ("theme", "ring", "trading"),
+    "trading": ("theme", "ring", "trading-playback"),
 }
 _RATE = {"zones": 4.0, "community": 2.0, "trading": 2.0}  # steps a second
 _SPEEDS = {

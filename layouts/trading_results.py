@@ -52,7 +52,6 @@ def playback(charts: list[Any], *, can_control: bool, note: str) -> html.Div:
         end="To the last step",
         speed=slider("speed", "Speed", 0, len(SPEEDS) - 1, 1, 3),
         can_control=can_control,
-        note=note,
     )
     return html.Div(
         [
@@ -65,6 +64,7 @@ def playback(charts: list[Any], *, can_control: bool, note: str) -> html.Div:
                 ],
                 className="kf-card kf-trading-tables",
             ),
+            html.P(note, className="kf-caption"),
         ],
         className="kf-trading-playback",
     )
@@ -135,29 +135,41 @@ def chart(name: str, title: str, figure: Any) -> html.Div:
 
 
 def summary_pane(
-    lead: str, figures: list[Said], notes: list[str], savings: Any, households: Any, *, can_export: bool
+    lead: str,
+    run: str,
+    main: list[Said],
+    more: list[Said],
+    notes: list[str],
+    savings: Any,
+    households: Any,
 ) -> list[Any]:
-    """What the run was worth, for whom, and the files."""
-    cards = [
-        html.Div(
-            [
-                html.Div(said.name, className="kf-figure-name"),
-                html.Div(html.Span(said.optimised, className="kf-figure-number"), className="kf-figure-value"),
-                html.Div(f"baseline {said.baseline}" if said.baseline else said.remark, className="kf-figure-note"),
-                *([html.Div(said.remark, className="kf-figure-note")] if said.baseline and said.remark else []),
-            ],
-            className="kf-figure",
-        )
-        for said in figures
-    ]
+    """What the run was worth, for whom, and the files; the figures that matter most come first."""
     return [
         html.P(lead, className="kf-lead"),
-        html.Div(cards, className="kf-figures kf-summary-figures"),
+        html.Div([_said(said) for said in main], className="kf-figures kf-summary-main"),
+        html.Div([_said(said) for said in more], className="kf-figures kf-summary-more"),
         *([html.Ul([html.Li(note) for note in notes], className="kf-notes")] if notes else []),
-        *([graph(savings, ids.TRADING_SAVINGS)] if savings is not None else []),
+        *(
+            [html.H3("Saved by each household, EUR"), graph(savings, ids.TRADING_SAVINGS)]
+            if savings is not None
+            else []
+        ),
         households,
-        *(_exports() if can_export else []),
+        *_exports(),
+        html.P(run, className="kf-caption"),
     ]
+
+
+def _said(said: Said) -> html.Div:
+    below = [f"baseline {said.baseline}" if said.baseline else "", said.remark]
+    return html.Div(
+        [
+            html.Div(said.name, className="kf-figure-name"),
+            html.Div(html.Span(said.optimised, className="kf-figure-number"), className="kf-figure-value"),
+            *(html.Div(text, className="kf-figure-note") for text in below if text),
+        ],
+        className="kf-figure",
+    )
 
 
 def household_table(columns: list[str], rows: list[list[Any]]) -> html.Div:

@@ -243,7 +243,7 @@ def shown_default(value: object) -> str:
 
 def test_the_table_of_parameters_has_every_one_with_its_default_and_limits():
     rows = re.findall(
-        r"^\| `(\w+\.\w+)` \| ([^|]+) \| ([^|]*) \| [^|]+ \|$", text_of(ROOT / "docs" / "trading.md"), re.M
+        r"^\| `(\w+\.\w+)` \| ([^|]+) \| ([^|]*) \| [^|]+ \|$", text_of(ROOT / "docs" / "trading.md"), re.MULTILINE
     )
     fields = describe_fields()
     assert [name for name, _, _ in rows] == [f"{field.group}.{field.name}" for field in fields]

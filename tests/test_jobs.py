@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from energy_sim.errors import DataError
-from energy_sim.jobs import COMMAND, ENDED, Job, JobReport, Jobs
+from energy_sim.job_files import ENDED
+from energy_sim.job_report import JobReport
+from energy_sim.jobs import COMMAND, Job, Jobs
 
 DEADLINE_S = 20.0
 DIED = "ended before its result, as when killed or out of memory"
@@ -29,7 +31,7 @@ if what in ("deaf", "loading"):
 if what == "refuse":
     sys.exit("energy-sim: No such option: --nonsense")
 from energy_sim.errors import DataError
-from energy_sim.jobs import JobReport
+from energy_sim.job_report import JobReport
 with JobReport(folder) as report:
     for step in range(1, count + 1):
         print("step", step)
@@ -171,7 +173,7 @@ def test_a_worker_that_ends_well_while_somebody_asks_is_not_taken_for_dead(jobs,
         (folder / "status.json").write_text(last_word)
         return False
 
-    monkeypatch.setattr("energy_sim.jobs._is_alive", ends_now)
+    monkeypatch.setattr("energy_sim.jobs.is_alive", ends_now)
     assert jobs.status(job_id).state == "done"
 
 

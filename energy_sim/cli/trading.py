@@ -229,7 +229,7 @@ def _run_here(config: Config, out: Path, request: "Request") -> dict[str, Any]:
 
 def _run_as_job(config: Config, out: Path, request: Callable[[], "Request"], folder: Path) -> None:
     """The run of a page: it follows in the job's folder, where faults are told too, and stops when asked."""
-    from energy_sim.jobs import JobReport
+    from energy_sim.job_report import JobReport
     from energy_sim.trading.pipeline import write_run
 
     with JobReport(folder) as report, _ledger_place(config) as ledger:
@@ -248,6 +248,10 @@ def _say_what_is_odd(summary: dict[str, Any]) -> None:
         say(f"note: {note}")
     if summary["fallback_steps"]:
         say(f"note: no plan in {len(summary['fallback_steps'])} steps, the rule of thumb was used there")
+    if summary["forecast_steps_without_history"]:
+        say(f"note: {summary['forecast_steps_without_history']} steps were forecast without history")
+    if summary["plans_with_raised_wear"]:
+        say(f"note: prices below 0: {summary['plans_with_raised_wear']} plans reckoned with more wear than there is")
     if summary["worse_off_households"]:
         say(f"note: {summary['worse_off_households']} households pay more than in the baseline")
     if summary["unserved_optimized_kwh"] > 1e-6 or summary["unserved_baseline_kwh"] > 1e-6:

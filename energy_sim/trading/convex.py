@@ -11,6 +11,7 @@ import warnings
 
 import cvxpy as cp
 import numpy as np
+import scipy.sparse as sp  # type: ignore[import-untyped]
 
 from energy_sim.errors import InfeasibleError
 from energy_sim.trading.horizon_problem import HorizonData, Shape, horizon_data
@@ -34,12 +35,12 @@ class ConvexOptimiser:
         units = shape.storage.units
         periods, homes, count = shape.horizon_steps, len(shape.homes), len(units)
         per_unit, per_home = (periods, count), (periods, homes)
-        sizes = dict.fromkeys(("most_charge", "most_discharge", "least_stored", "most_stored"), per_unit)
+        sizes = dict.fromkeys(("start", "most_charge", "most_discharge", "least_stored", "most_stored"), per_unit)
         sizes |= dict.fromkeys(("load", "pv", "most_lack", "most_surplus"), per_home)
         sums = ("lack", "surplus", "own_use", "buy", "sell", "most_import", "most_export", "end_value")
         self._given = {name: cp.Parameter(size, name=name) for name, size in sizes.items()}
         self._given |= {name: cp.Parameter(periods, name=name) for name in sums}
-        self._given |= {name: cp.Parameter(count, name=name) for name in ("stored", "wear")}
+        self._given["wear"] = cp.Parameter(count, name="wear")
         given = self._given
 
         charge = self._charge = cp.Variable(per_unit, name="charge", nonneg=True)
@@ -51,13 +52,12 @@ class ConvexOptimiser:
             cp.Variable(periods, name=name, nonneg=True)
             for name in ("grid_buy", "grid_sell", "unserved", "curtailed", "drawn")
         )
-        lack = cp.sum(home_lack, axis=1) + given["lack"] + drawn
-        surplus = cp.sum(home_surplus, axis=1) + given["surplus"] - curtailed
+        lack = home_lack.sum(axis=1) + given["lack"] + drawn
+        surplus = home_surplus.sum(axis=1) + given["surplus"] - curtailed
         pool = lack - grid_buy - unserved
-        net = home_lack - home_surplus - (charge - discharge) @ shape.ownership()
-        before = cp.vstack([cp.reshape(given["stored"], (1, count), order="C"), stored[:-1]])
-        kept = cp.multiply(np.tile(shape.retention, (periods, 1)), before)
-        change = charge @ np.diag(units.eta_charge) - discharge @ np.diag(1 / units.eta_discharge)
+        net = home_lack - home_surplus - (charge - discharge) @ shape.ownership
+        kept = given["start"] + sp.eye(periods, k=-1) @ stored @ sp.diags(shape.retention)
+        change = charge @ sp.diags(units.eta_charge) - discharge @ sp.diags(1 / units.eta_discharge)
         self._balance = pool == surplus - grid_sell
         constraints = [
             self._balance,
@@ -79,10 +79,10 @@ class ConvexOptimiser:
         cost = (
             given["buy"] @ grid_buy
             - given["sell"] @ grid_sell
-            + market.fee_eur_per_kwh * cp.sum(pool)
-            + market.voll_eur_per_kwh * cp.sum(unserved)
-            + cp.sum((charge + discharge) @ given["wear"])
-            - given["end_value"] @ cp.sum(stored, axis=1)
+            + market.fee_eur_per_kwh * pool.sum()
+            + market.voll_eur_per_kwh * unserved.sum()
+            + ((charge + discharge) @ given["wear"]).sum()
+            - given["end_value"] @ stored.sum(axis=1)
         )
         self.problem = cp.Problem(cp.Minimize(cost), constraints)
 
@@ -100,10 +100,9 @@ class ConvexOptimiser:
         data = horizon_data(self.shape, horizon, stored_kwh)
         self.raised_wear += data.wear_raised
         objective = self._solve(data)
-        charge, discharge = self._charge.value, self._discharge.value
-        return finished_plan(
-            self.shape, horizon, data, charge, discharge, objective, float(self._balance.dual_value[0])
-        )
+        charge, discharge = (np.asarray(moved.value, dtype=np.float64) for moved in (self._charge, self._discharge))
+        price = float(self._balance.dual_value[0])
+        return finished_plan(self.shape, horizon, data, charge, discharge, objective, price)
 
     def _solve(self, data: HorizonData) -> float:
         for name, parameter in self._given.items():
@@ -113,7 +112,7 @@ class ConvexOptimiser:
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
-                self.problem.solve(solver=cp.CLARABEL)
+                self.problem.solve(solver=cp.CLARABEL)  # type: ignore[no-untyped-call]
         except cp.error.SolverError as error:
             raise InfeasibleError(f"{facts}: {error}; {advice}") from error
         if self.problem.status == cp.OPTIMAL_INACCURATE:

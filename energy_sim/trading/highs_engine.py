@@ -9,10 +9,11 @@ plan has no such start: small ones take the dual simplex, large ones the interio
 """
 
 import logging
+from typing import Any
 
 import highspy
 import numpy as np
-import scipy.sparse as sp
+import scipy.sparse as sp  # type: ignore[import-untyped]
 
 from energy_sim.errors import InfeasibleError
 from energy_sim.trading.horizon_problem import HorizonData, Shape, horizon_data
@@ -39,7 +40,8 @@ class HighsOptimiser:
         self.raised_wear = 0
         self.cold_starts = 0
         self._matrix = matrix_of(shape)
-        self._solver: highspy.Highs | None = None
+        self._begun = False  # whether the basis of a plan before is at hand
+        self._solver: Any = None  # highspy.Highs, whose stubs lack half of its methods
         self._rows = np.arange(self._matrix.shape[0], dtype=np.int32)
         self._columns = np.arange(self._matrix.shape[1], dtype=np.int32)
 
@@ -87,12 +89,12 @@ class HighsOptimiser:
             -float(found.row_dual[balance]),
         )
 
-    def _with_numbers(self, data: HorizonData) -> highspy.Highs:
+    def _with_numbers(self, data: HorizonData) -> Any:
         """The solver with the numbers of a plan, and with the basis of the plan before, moved by one period."""
         cost, lower, upper, row_lower, row_upper, constant = numbers_of(self.shape, data)
         self._begun = self._solver is not None
         if self._solver is None:
-            solver = self._solver = highspy.Highs()
+            solver = self._solver = highspy.Highs()  # type: ignore[no-untyped-call]
             solver.setOptionValue("output_flag", False)
             solver.passModel(_model(self._matrix, cost, lower, upper, row_lower, row_upper))
         else:
@@ -104,7 +106,7 @@ class HighsOptimiser:
         solver.changeObjectiveOffset(constant)
         return solver
 
-    def _run(self, solver: highspy.Highs, *, warm: bool) -> bool:
+    def _run(self, solver: Any, *, warm: bool) -> bool:
         """Solve; whether the optimum is proven by its dual.
 
         A start from a given basis may end in a plan that is not the best though it is called so (HiGHS 1.15.1,
@@ -133,7 +135,7 @@ def matrix_of(shape: Shape) -> sp.csc_matrix:
     """
     units, homes, periods = shape.storage.units, len(shape.homes), shape.horizon_steps
     count = len(units)
-    owned, one = sp.csr_matrix(shape.ownership().T), np.ones((1, homes))
+    owned, one = shape.ownership.T, np.ones((1, homes))
     each_unit, each_home = sp.identity(count), sp.identity(homes)
     period = sp.bmat(
         [
@@ -164,11 +166,9 @@ def numbers_of(shape: Shape, data: HorizonData) -> tuple[Floats, Floats, Floats,
     upper = np.hstack(
         [data.most_charge, data.most_discharge, data.most_stored, data.most_lack, data.most_surplus, most]
     )
-    start = per_unit.copy()
-    start[0] = shape.retention * data.stored
     offered = (data.surplus - data.lack)[:, None]
-    row_lower = np.hstack([start, data.load - data.pv, offered, -data.lack[:, None]])
-    row_upper = np.hstack([start, data.load, offered, np.full((periods, 1), np.inf)])
+    row_lower = np.hstack([data.start, data.load - data.pv, offered, -data.lack[:, None]])
+    row_upper = np.hstack([data.start, data.load, offered, np.full((periods, 1), np.inf)])
     constant = fee * float(data.lack.sum())
     return cost.ravel(), lower.ravel(), upper.ravel(), row_lower.ravel(), row_upper.ravel(), constant
 
@@ -187,7 +187,7 @@ def _model(
     return model
 
 
-def _move_basis(solver: highspy.Highs, periods: int) -> bool:
+def _move_basis(solver: Any, periods: int) -> bool:
     """Give every period the basis of the next one and the last its own again; whether there was one to move."""
     found = solver.getBasis()
     if not found.valid:

@@ -19,6 +19,7 @@ from the sums (see matching.py), so the model grows with the homes and not with 
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp  # type: ignore[import-untyped]
 
 from energy_sim.devices.battery import Batteries
 from energy_sim.errors import ConfigError, DataError
@@ -39,20 +40,14 @@ class Shape:
     dt_h: float
     unit_count: int
     homes: Whole  # (B,) places of the households with a battery
-    home_of_unit: Whole  # (M,) place in ``homes``
+    ownership: sp.csr_matrix  # (M, B) 1 where a unit belongs to a home
     retention: Floats  # (M,)
     charge_kwh: Floats  # (M,) most of a period at the AC side
     discharge_kwh: Floats
 
     def per_home(self, per_unit: Floats) -> Floats:
-        """(…, B) sums of (…, M) over the units of each home with a battery."""
-        return per_unit @ self.ownership()
-
-    def ownership(self) -> Floats:
-        """(M, B) 1 where a unit belongs to a home."""
-        found = np.zeros((len(self.home_of_unit), len(self.homes)))
-        found[np.arange(len(self.home_of_unit)), self.home_of_unit] = 1.0
-        return found
+        """(h, B) sums of (h, M) over the units of each home with a battery."""
+        return np.asarray(per_unit @ self.ownership, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,8 @@ class HorizonData:
     """The numbers of one plan, kWh and EUR/kWh; periods from ``steps`` on are padding in which nothing can happen."""
 
     steps: int
-    stored: Floats  # (M,) at the start
+    stored: Floats  # (M,) before the first period
+    start: Floats  # (H, M) what self-discharge leaves of it, in the first period; 0 in the others
     load: Floats  # (H, B) homes with a battery
     pv: Floats  # (H, B)
     lack: Floats  # (H,) sum of deficits of homes without a battery
@@ -94,7 +90,7 @@ def shape_of(storage: Storage, market: Market, households: int, horizon_steps: i
         raise ConfigError(f"trading plan: fee {market.fee_eur_per_kwh:g} EUR/kWh is below 0; give 0 or more")
     filled = storage if len(storage.units) else _no_battery()
     homes, home_of_unit = np.unique(filled.owner, return_inverse=True)
-    units = filled.units
+    units, count = filled.units, len(filled.owner)
     return Shape(
         storage=filled,
         market=market,
@@ -103,7 +99,7 @@ def shape_of(storage: Storage, market: Market, households: int, horizon_steps: i
         dt_h=dt_h,
         unit_count=len(storage.units),
         homes=homes.astype(np.int64),
-        home_of_unit=home_of_unit.astype(np.int64),
+        ownership=sp.csr_matrix((np.ones(count), (np.arange(count), home_of_unit)), shape=(count, len(homes))),
         retention=units.retention(dt_h),
         charge_kwh=units.charge_kw * dt_h,
         discharge_kwh=units.discharge_kw * dt_h,
@@ -144,11 +140,14 @@ def horizon_data(shape: Shape, horizon: Horizon, stored_kwh: Floats) -> HorizonD
     least_stored, most_stored = _windows(shape, stored, most_charge)
     most_lack, most_surplus = load + shape.per_home(most_charge), pv + shape.per_home(most_discharge)
     wear, wear_raised = wear_for(shape.storage.units, float(horizon.buy.min()))
+    start = np.zeros_like(most_charge)
+    start[0] = shape.retention * stored
     end_value = np.zeros(total)
     end_value[steps - 1] = market.end_value_eur_per_kwh
     return HorizonData(
         steps=steps,
         stored=stored,
+        start=start,
         load=load,
         pv=pv,
         lack=lack,
@@ -219,8 +218,6 @@ def _check(shape: Shape, horizon: Horizon, stored_kwh: Floats) -> None:
     if np.any(horizon.sell > horizon.buy):
         t = int(np.argmax(horizon.sell > horizon.buy))
         raise ConfigError(f"prices: period {t}: feed-in {horizon.sell[t]:g} is above {horizon.buy[t]:g}; give less")
-    highest = float(horizon.buy.max())
-    if shape.market.voll_eur_per_kwh <= highest:
-        raise ConfigError(
-            f"optimizer.voll_eur_per_kwh: {shape.market.voll_eur_per_kwh:g} is not above the price {highest:g}; give more"
-        )
+    highest, voll = float(horizon.buy.max()), shape.market.voll_eur_per_kwh
+    if voll <= highest:
+        raise ConfigError(f"optimizer.voll_eur_per_kwh: {voll:g} is not above the price {highest:g}; give more")

@@ -29,7 +29,8 @@ TIMEZONE = ZoneInfo("Etc/GMT-1")  # the sign of these names is reversed: UTC+1
 QUARTER_S = 900
 INSTANTS = 3  # a quarter
 ROUNDED_KWH = 4  # decimals
-WEEK_HOMES, WEEK_MONTH, WEEK_DAY = 10, 7, 6
+WEEK_HOMES = 10
+START_MONTH, START_DAY = 7, 6  # summer first: that is where the sun is
 DONE_DAYS = 7  # `done` is called whenever so many are done
 
 
@@ -46,12 +47,12 @@ class HomesYear:
 def make_homes(
     out: Path, homes: int = 30, year: int = 2026, seed: int = 1, done: Callable[[float], None] | None = None
 ) -> list[Path]:
-    """Write `homes.parquet` (a year in quarters) and `week.csv` (10 of the homes, a week of July, hours).
+    """Write `homes.parquet` (a year in quarters) and `week.csv` (10 of the homes, its first week, hours).
 
     Args:
         out: the folder; made if missing, files of the same names are replaced.
         homes: how many; the first ones do not depend on it.
-        year: calendar year.
+        year: calendar year in which it begins, on 6 July.
         seed: the same seed gives the same values.
         done: called with the share that is done, 0 to 1. A year of 30 homes takes most of a minute.
 
@@ -65,10 +66,10 @@ def make_homes(
     for name, value, low, high in (("homes", homes, 1, 1000), ("year", year, 1971, 2100), ("seed", seed, 0, 2**53)):
         if not low <= value <= high:
             raise ConfigError(f"{name}: {value} is outside the limits; give {low} to {high}")
-    first, end = (datetime(y, 1, 1, tzinfo=TIMEZONE) for y in (year, year + 1))
+    first, end = (datetime(y, START_MONTH, START_DAY, tzinfo=TIMEZONE) for y in (year, year + 1))
     folder = _made_folder(out)
     made = simulate_homes(homes, first, round((end - first).total_seconds()) // QUARTER_S, seed, done)
-    files = write_homes(folder, made, np.datetime64(f"{year}-{WEEK_MONTH:02d}-{WEEK_DAY:02d}", "s"))
+    files = write_homes(folder, made, np.datetime64(first.replace(tzinfo=None), "s"))
     logger.info("homes made homes=%d year=%d seed=%d folder=%s", homes, year, seed, out)
     return files
 

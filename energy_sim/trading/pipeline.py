@@ -17,6 +17,7 @@ import pandas as pd
 from nacl.signing import SigningKey
 from sqlalchemy import Engine
 
+from energy_sim.errors import ConfigError
 from energy_sim.forecasting.naive import make_forecaster
 from energy_sim.runs import whole_folder, write_json, write_tables
 from energy_sim.trading.data import read_profiles
@@ -81,6 +82,11 @@ def prepare(request: Request) -> tuple[Case, tuple[str, ...]]:
     storage = assign_storage(p.household, p.battery, len(profiles.ids), p.simulation.seed)
     check_mechanism(p.settlement.mechanism, len(profiles.ids))
     market = market_of(p, prices, storage)
+    if market.voll_eur_per_kwh <= prices.buy.max():
+        raise ConfigError(
+            f"optimizer.voll_eur_per_kwh: {market.voll_eur_per_kwh:g} is not above the highest price,"
+            f" {prices.buy.max():g} EUR/kWh; unserved energy must cost more than energy"
+        )
     steps = min(p.forecaster.prediction_size, profiles.steps)
     count = len(profiles.ids)
 
@@ -293,6 +299,10 @@ def _about(case: Case, request: Request, result: Result, notes: tuple[str, ...],
         "seconds_per_step": float(result.plan_seconds.mean()),
         "seconds": round(seconds, 3),
         "fallback_steps": list(result.fallback_steps),
+        "forecast_steps_without_history": max(
+            case.load_forecast.steps_without_history, case.pv_forecast.steps_without_history
+        ),
+        "plans_with_raised_wear": case.optimiser.raised_wear,
         "notes": list(notes),
         "households_file": request.households.name,
         "prices_file": request.prices.name if request.prices else None,

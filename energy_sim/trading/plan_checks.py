@@ -14,7 +14,7 @@ import numpy as np
 from energy_sim.devices.battery import step_batteries
 from energy_sim.errors import InfeasibleError
 from energy_sim.trading.horizon_problem import HorizonData, Shape
-from energy_sim.trading.model import Floats, Horizon, Plan
+from energy_sim.trading.model import Floats, Horizon, Market, Plan
 
 TOLERANCE_KWH = 1e-6
 TOLERANCE_COST = 1e-6  # relative and EUR
@@ -24,8 +24,9 @@ TOLERANCE_COST = 1e-6  # relative and EUR
 class Solution:
     """A whole plan: h periods, M units; community sums of energy, kWh, and what it costs, EUR, by its parts.
 
-    lack + drawn = grid_buy + p2p + unserved and surplus - curtailed = grid_sell + p2p, where ``drawn`` is bought in
-    place of PV that is curtailed because the price is below 0.
+    lack + drawn = grid_buy + p2p + unserved and surplus - curtailed = grid_sell + p2p, where ``drawn`` takes the place
+    of PV that a home could use itself and curtails: because of a price below 0, or of batteries that must get rid of
+    energy.
     """
 
     charge: Floats  # (h, M)
@@ -118,28 +119,31 @@ def _flows(shape: Shape, horizon: Horizon, lack: Floats, surplus: Floats, from_p
     The cost is convex and piecewise linear in the volume of the pool, so the best of its kinks is the optimum.
     """
     may_curtail = from_pv.sum(axis=1)
-    may_draw = np.where(horizon.buy < 0, horizon.pv_kwh.sum(axis=1) - may_curtail, 0.0)
+    may_draw = horizon.pv_kwh.sum(axis=1) - may_curtail  # own use of PV that something else may take the place of
     most_buy, most_sell = horizon.import_kwh, horizon.export_kwh
     kinks = [
         np.zeros_like(lack),
-        np.minimum(lack, surplus),
+        surplus,
+        lack,
         lack - most_buy,
         lack + may_draw - most_buy,
         surplus - most_sell,
         surplus - may_curtail,
         surplus - may_curtail - most_sell,
     ]
-    p2p = np.clip(np.array(kinks), 0, np.minimum(lack, surplus))  # (7, h)
-    bought = np.minimum(lack - p2p, most_buy)
-    drawn = np.minimum(may_draw, most_buy - bought)
+    p2p = np.clip(np.array(kinks), 0, np.minimum(lack + may_draw, surplus))  # (8, h)
+    lacking = np.maximum(lack - p2p, 0)
+    bought = np.minimum(lacking, most_buy)
+    passed_on = np.maximum(p2p - lack, 0)  # from the pool in the place of PV, because nothing else takes it
+    paid_for = np.where(horizon.buy < 0, np.minimum(may_draw - passed_on, most_buy - bought), 0.0)
     left = surplus - p2p
     forced = np.maximum(left - may_curtail, 0)  # energy from batteries cannot be curtailed
     sold = np.where(horizon.sell >= 0, np.minimum(left, most_sell), forced)
     cost = (
-        horizon.buy * (bought + drawn)
+        horizon.buy * (bought + paid_for)
         - horizon.sell * sold
         + shape.market.fee_eur_per_kwh * p2p
-        + shape.market.voll_eur_per_kwh * (lack - p2p - bought)
+        + shape.market.voll_eur_per_kwh * (lacking - bought)
     )
     possible = forced <= most_sell + TOLERANCE_KWH
     cost = np.where(possible, cost, np.inf)
@@ -147,16 +151,16 @@ def _flows(shape: Shape, horizon: Horizon, lack: Floats, surplus: Floats, from_p
     if not possible[best].all():
         t = int(np.argmin(possible[best]))
         raise InfeasibleError(
-            f"trading plan: period {t}: {forced[best][t]:g} kWh from batteries are above the export limit "
+            f"trading plan: period {t}: {forced[:, t].min():g} kWh from batteries are above the export limit "
             f"{most_sell[t]:g} kWh; discharge less"
         )
     return _Flows(
-        grid_buy=bought[best] + drawn[best],
+        grid_buy=(bought + paid_for)[best],
         grid_sell=sold[best],
         p2p=p2p[best],
-        unserved=(lack - p2p - bought)[best],
+        unserved=(lacking - bought)[best],
         curtailed=(left - sold)[best],
-        drawn=drawn[best],
+        drawn=(passed_on + paid_for)[best],
     )
 
 
@@ -200,11 +204,12 @@ def check_plan(solution: Solution, shape: Shape, horizon: Horizon, stored_kwh: F
             - s.unserved
         ),
     }
-    faults = [
-        f"trading plan: {name}: period {int(np.argwhere(over == over.max())[0][0])}: broken by {over.max():.3g} kWh"
-        for name, over in broken.items()
-        if over.size and not over.max() <= TOLERANCE_KWH
-    ]
+    faults = []
+    for name, over in broken.items():
+        by_period = over.reshape(len(over), -1).max(axis=1)
+        t = int(np.argmax(by_period))  # that of a value that is no number, if there is one
+        if not by_period[t] <= TOLERANCE_KWH:
+            faults.append(f"trading plan: {name}: period {t}: broken by {by_period[t]:.3g} kWh")
     if faults:
         raise InfeasibleError.from_problems(faults)
 
@@ -253,4 +258,19 @@ def finished_plan(
     facts = f"trading plan: {shape.households} households, {data.steps} periods"
     check_optimum(objective_eur, solution.cost_with(shape.storage.units.wear_eur_per_kwh, data.wear), facts)
     first = slice(0, shape.unit_count)
-    return Plan(solution.charge[0, first], solution.discharge[0, first], pool_price, solution.cost_eur)
+    price = _within_reason(pool_price, shape.market, horizon, solution)
+    return Plan(solution.charge[0, first], solution.discharge[0, first], price, solution.cost_eur)
+
+
+def _within_reason(pool_price: float, market: Market, horizon: Horizon, solution: Solution) -> float:
+    """The dual of the pool, held between what the grid pays and what it takes; without trade it may lie anywhere.
+
+    Nobody gives energy away below what the grid pays, as long as it takes more. And nobody pays more than the grid
+    takes, as long as it gives more, or than unserved energy costs.
+    """
+    fee = market.fee_eur_per_kwh
+    exports_more = solution.grid_sell[0] < horizon.export_kwh[0] - TOLERANCE_KWH
+    imports_more = solution.grid_buy[0] < horizon.import_kwh[0] - TOLERANCE_KWH
+    least = max(float(horizon.sell[0]), 0.0) if exports_more else 0.0
+    most = float(horizon.buy[0]) if imports_more else market.voll_eur_per_kwh
+    return float(np.clip(pool_price, least, max(most - fee, least)))

@@ -29,7 +29,8 @@ COLUMNS = (
     "p2p_sell_amount",
 )
 MORE_COLUMNS = ("charge_kwh", "discharge_kwh", "curtailed_kwh", "unserved_kwh", "fee")
-_TRADE = re.compile(r"(?:^|-)(?P<seller>.+?):(?P<amount>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?=-|$)")
+_AMOUNT = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_TRADE = re.compile(rf"(?P<seller>.+?):(?P<kwh>{_AMOUNT})(?:-(?=.)|\Z)", re.DOTALL)
 SHOWN = 20
 MOST = 1e12  # kWh or EUR; what is beyond it is no household
 
@@ -93,6 +94,28 @@ def trade_texts(ids: Sequence[str], trades: Trades, steps: int) -> "np.ndarray[t
         text = f"{ids[seller]}:{kwh:.9f}"
         texts[step, buyer] = f"{texts[step, buyer]}-{text}" if texts[step, buyer] else text
     return texts
+
+
+def parse_trades(text: str) -> tuple[tuple[str, float], ...]:
+    """What a household bought, from whom and how much in kWh, as `trade_texts` writes it.
+
+    A trade ends where an amount is followed by a dash or the end, so ids may hold dashes and colons, but not a colon,
+    an amount and a dash in a row.
+
+    Raises:
+        DataError: the text is something else.
+
+    >>> parse_trades("A:0.5-B-2:1e-05")
+    (('A', 0.5), ('B-2', 1e-05))
+    """
+    found, at = [], 0
+    while at < len(text):
+        match = _TRADE.match(text, at)
+        if match is None:
+            raise DataError(f"p2p_trades is {text!r}; write seller:amount-seller:amount")
+        found.append((match["seller"], float(match["kwh"])))
+        at = match.end()
+    return tuple(found)
 
 
 def read_results(path: Path) -> Recorded:
@@ -184,11 +207,12 @@ def _trades(path: Path, ids: Sequence[str], table: pd.DataFrame) -> tuple[Trades
     for at, text in enumerate(table["p2p_trades"].fillna("").astype(str)):
         if not text or text in {"[]", "{}", "nan"}:
             continue
-        matches = list(_TRADE.finditer(text))
-        found = [(match["seller"], float(match["amount"])) for match in matches]
-        whole = sum(len(match[0]) for match in matches) == len(text)
+        try:
+            found = parse_trades(text)
+        except DataError:
+            found = ()
         unknown = [seller for seller, _ in found if seller not in place]
-        if not whole or unknown or any(kwh > MOST for _, kwh in found):
+        if not found or unknown or any(kwh > MOST for _, kwh in found):
             what = f"seller {unknown[0]!r} is no household of the file" if unknown else "is not seller:amount"
             problems.append(f"{_place(path, table, at)}, p2p_trades: {text[:60]!r}: {what}")
         rows += [(at // count, place[seller], at % count, kwh) for seller, kwh in found if seller in place]

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from energy_sim.errors import DataError
-from energy_sim.jobs import ENDED, JobReport, Jobs
+from energy_sim.job_files import ENDED
+from energy_sim.job_report import JobReport
+from energy_sim.jobs import Jobs
 from tests.test_jobs import DEADLINE_S, PROC, end_all, wait_for, wait_until
 
 WORKER = """
 import os, sys, time
 from pathlib import Path
-from energy_sim.jobs import JobReport
+from energy_sim.job_report import JobReport
 folder = Path(sys.argv[-1])
 with JobReport(folder) as report:
     if sys.argv[1] == "fork" and os.fork() == 0:
@@ -164,7 +166,8 @@ ON_A_SMALL_DISK = """
 import os, sys, time
 from pathlib import Path
 from energy_sim.errors import DataError
-from energy_sim.jobs import Jobs, JobReport
+from energy_sim.job_report import JobReport
+from energy_sim.jobs import Jobs
 jobs = Jobs(Path(sys.argv[1]) / "jobs", command=("true",))
 job_id = jobs.start("trading", [], {})
 folder = jobs.folder / job_id

@@ -1,6 +1,5 @@
 """A run's folder against its ledger: the exported ledger, its anchor, the summary, and the trades in the results."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,12 +12,12 @@ from energy_sim.trading.ledger.anchor import ANCHOR_FILE, read_anchor, read_anch
 from energy_sim.trading.ledger.export import LEDGER_FILE, read_export
 from energy_sim.trading.ledger.records import UWH_PER_KWH, StoredLedger, decode_trade
 from energy_sim.trading.ledger.verify import BlockStatus, Finding, Verification, verify, with_findings
+from energy_sim.trading.results import parse_trades
 
 SUMMARY_FILE = "summary.json"
 RESULTS_FILE = "optimized_results.csv"
 TOLERANCE_KWH = 1e-6
 _COLUMNS = ("step", "household_id", "p2p_buy_amount", "p2p_sell_amount", "p2p_trades")
-_TRADE = re.compile(r"(.+?):([0-9.]+(?:[eE][+-]?[0-9]+)?)(?:-|$)")  # ids may hold dashes, amounts exponents
 
 Flows = dict[tuple[str, int, str], float]  # kWh by (bought | sold | from <seller>, step, household)
 
@@ -129,19 +128,10 @@ def _told(path: Path) -> Flows:
     for step, household, bought, sold, trades in zip(*(column[some].tolist() for column in columns), strict=True):
         found["bought", step, household] += bought
         found["sold", step, household] += sold
-        for seller, kwh in _trades(trades, f"{path.name}: step {step}, {household}"):
+        try:
+            sellers = parse_trades(trades)
+        except DataError as error:
+            raise DataError(f"{path.name}: step {step}, {household}: {error}") from None
+        for seller, kwh in sellers:
             found[f"bought from {seller}", step, household] += kwh
     return found
-
-
-def _trades(text: str, place: str) -> Iterator[tuple[str, float]]:
-    at = 0
-    while at < len(text):
-        match = _TRADE.match(text, at)
-        if match is None:
-            raise DataError(f"{place}: p2p_trades is {text!r}; write seller:amount-seller:amount")
-        try:
-            yield match[1], float(match[2])
-        except ValueError:
-            raise DataError(f"{place}: {match[2]!r} is no amount; write seller:amount") from None
-        at = match.end()

@@ -188,7 +188,7 @@ def test_a_summary_with_another_root_is_found(run, text):
         ("5,B,A:1.000000000,1.0,", "5,B,,nan,", "block 3: step 5, B, bought: 1 kWh in the ledger, nan kWh"),
         ("5,C-1,,0.0,0.25,0\n", "", "block 3: step 5, C-1, sold: 0.25 kWh"),
         ("4,B,,0.0,", "4,B,,0.5,", "step 4, B, bought: 0 kWh in the ledger, 0.5 kWh"),
-        ("5,B,A:1.000000000", "5,B,A:1.0.0", "optimized_results.csv: step 5, B: '1.0.0' is no amount"),
+        ("5,B,A:1.000000000", "5,B,A:1.0.0", "optimized_results.csv: step 5, B: p2p_trades is 'A:1.0.0'"),
         ("5,B,A:1.000000000", "5,B,A", "optimized_results.csv: step 5, B: p2p_trades is 'A'"),
         ("household_id", "house", "optimized_results.csv: is no table with step"),
     ],
