@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import browser, browser_community, community, page, viewers, zones
+from benchmarks import browser, browser_community, community, ledger, page, trading, viewers, zones
 from benchmarks.measure import ROOT, Size, machine, table
 
 ROOMS = {
@@ -16,6 +16,8 @@ ROOMS = {
     "community core": community.measure,
     "community, many viewers": viewers.measure,
     "community, browser": browser_community.measure,
+    "trading core": trading.measure,
+    "trading, ledger": ledger.measure,
 }
 LATEST = ROOT / "benchmarks" / "latest.json"
 

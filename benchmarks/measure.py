@@ -29,6 +29,8 @@ class Size:
     street_days: int = 365
     streets: tuple[int, ...] = (5, 50, 500)  # houses on the browser's screen
     viewers: tuple[int, ...] = (50, 200)
+    planned: tuple[int, ...] = (100, 1000, 5000)  # households whose batteries are planned together
+    peer: int = 50  # households of the model that is built anew for every step
     watch_s: float = 15.0
     warm_s: float = 3.0
 
@@ -44,6 +46,8 @@ TINY = Size(
     street_days=1,
     streets=(500,),
     viewers=(10,),
+    planned=(100,),
+    peer=4,
     watch_s=1.5,
     warm_s=0.5,
 )

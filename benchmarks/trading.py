@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from benchmarks.measure import Row, Size, skipped, without_gc
+from benchmarks.measure import Row, Size, without_gc
 from benchmarks.trading_peer import plan_scalar
 from energy_sim.devices.battery import Batteries, step_batteries
 from energy_sim.trading.model import Floats, Horizon, Market, Storage
@@ -12,21 +12,18 @@ from energy_sim.trading.optimiser import Optimiser, make_optimiser
 
 HOURS = 24
 BUDGET_S = {100: 0.1, 1000: 3.0}
-PEER_HOMES = 50
 PEER_TIMES = 20.0
 MARKET = Market(fee_eur_per_kwh=0.01, min_trade_kwh=0.01, voll_eur_per_kwh=10.0, end_value_eur_per_kwh=0.2)
 
 
 def measure(size: Size) -> list[Row]:
-    """All rows of the trading core; 5,000 households only in the full size."""
+    """All rows of the trading core."""
     steps = max(size.repeats, 2)
-    rows = [*peer_rows(steps), *engine_rows(100, "cvxpy", steps), *engine_rows(100, "highs", steps)]
-    if size.repeats < 5:
-        whole = [skipped(f"plan of {homes:,} households", "s", "full size only") for homes in (1000, 5000)]
-        return [*rows, *whole]
-    rows += engine_rows(1000, "highs", steps)
-    rows += engine_rows(100, "highs", steps, forecast="last hour's value")
-    return [*rows, *engine_rows(5000, "highs", 3)]
+    smallest = size.planned[0]
+    rows = [*peer_rows(size.peer, steps), *engine_rows(smallest, "cvxpy", steps)]
+    for homes in size.planned:
+        rows += engine_rows(homes, "highs", steps if homes <= 1000 else 3)
+    return [*rows, *engine_rows(smallest, "highs", steps, forecast="last hour's value")]
 
 
 class Community:
@@ -82,26 +79,27 @@ def engine_rows(homes: int, engine: str, steps: int, forecast: str = "perfect") 
     first, *later = rolled(optimiser, community, steps + 1, forecast)
     budget = BUDGET_S.get(homes) if engine == "highs" else None
     what = f"plan of {homes:,} households, 24 h, {engine}"
-    note = f"forecast: {forecast}"
+    if forecast != "perfect":
+        what += f", forecast: {forecast}"
     return [
-        Row(f"{what}, first", "s", (built + first,), note=f"{note}; with building the problem"),
-        Row(f"{what}, a step", "s", tuple(later), below=budget, note=note),
+        Row(f"{what}, first", "s", (built + first,), note="with building the problem"),
+        Row(f"{what}, a step", "s", tuple(later), below=budget),
     ]
 
 
-def peer_rows(steps: int) -> list[Row]:
+def peer_rows(homes: int, steps: int) -> list[Row]:
     """The same community planned by both engines and by scalar CVXPY built anew, in one run."""
-    community = Community(PEER_HOMES, 2 * HOURS + steps)
+    community = Community(homes, 2 * HOURS + steps)
     horizon, stored = community.horizon(HOURS), community.storage.initial_kwh
     began = time.perf_counter()
     cost = plan_scalar(horizon, stored, community.storage, MARKET, 1.0)
     peer = time.perf_counter() - began
-    rows = [Row(f"plan of {PEER_HOMES} households, scalar CVXPY built anew", "s", (peer,), note="the peer")]
+    rows = [Row(f"plan of {homes} households, scalar CVXPY built anew", "s", (peer,), note="the peer")]
     for engine in ("cvxpy", "highs"):
-        optimiser = make_optimiser("convex", engine, community.storage, MARKET, PEER_HOMES, HOURS, 1.0)
+        optimiser = make_optimiser("convex", engine, community.storage, MARKET, homes, HOURS, 1.0)
         gap = abs(optimiser.plan(horizon, stored).cost_eur - cost) / (1 + abs(cost))
         later = rolled(optimiser, community, steps + 1)[1:]
         times = tuple(peer / taken for taken in later)
-        what = f"{engine} against scalar CVXPY, {PEER_HOMES} households"
+        what = f"{engine} against scalar CVXPY, {homes} households"
         rows.append(Row(what, "times", times, at_least=PEER_TIMES, note=f"optima differ by {gap:.1e} of themselves"))
     return rows

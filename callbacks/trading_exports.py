@@ -14,7 +14,7 @@ from energy_sim.figures.ring import RingState
 from energy_sim.figures.ring_figure import plot_ring
 from energy_sim.runs import Run
 from energy_sim.session import Frame
-from energy_sim.trading.message import tick_message
+from energy_sim.trading.message import saved_eur, tick_message
 from energy_sim.trading.playback import SIMULATION, RecordedTrading, TradingFrame
 from layouts.components import table
 from layouts.replay import replay_page
@@ -51,7 +51,7 @@ def export(services: Services, session: str, what: str, kind: str, theme: str, t
     Raises:
         DataError: a figure was asked as CSV, or a table as a picture; the run has no such table; the server is busy.
     """
-    frame = services.sessions.frame(session)
+    frame = view.shown(services, session, services.sessions.frame(session))
     tick, theme = reached(tick, frame.last_tick), checked_theme(theme)
     run: RecordedTrading = frame.room
     simulation = str(frame.settings[SIMULATION])
@@ -89,6 +89,8 @@ def file_of(
         title = f"{view.NAMES[simulation]}, {run.moment(tick).replace('T', ' ') or f'step {tick}'}"
         return figure_file(plot_ring(view.geometry_of(run.ids), ring_state(run, simulation, tick), theme, title), kind)
     if what == "savings":
+        if run.households is None:
+            raise DataError(f"run {run.name}: does not say what households saved; it was written elsewhere")
         return figure_file(savings_chart(run, theme), kind)
     if what not in dict(CHARTS):
         raise DataError(f"export: there is no figure or table {str(what)[:40]!r}; choose one of the list")
@@ -97,7 +99,7 @@ def file_of(
 
 def ring_state(run: RecordedTrading, simulation: str, tick: int) -> RingState:
     """One step as the ring draws it."""
-    recorded, base = run.simulations[simulation], run.simulations["baseline"]
+    recorded = run.simulations[simulation]
     nothing = np.zeros(len(run.ids))
     c = {name: column[tick] for name, column in recorded.columns.items()}
     has = recorded.columns["battery_pct"].max(axis=0) > 0
@@ -106,7 +108,7 @@ def ring_state(run: RecordedTrading, simulation: str, tick: int) -> RingState:
     return RingState(
         soc_pct=np.where(has, c["battery_pct"], np.nan),
         wallet_eur=c["wallet"],
-        saved_eur=c["wallet"] - base.columns["wallet"][tick],
+        saved_eur=saved_eur(run, simulation, tick),
         production_kwh=c["production"],
         consumption_kwh=c["consumption"],
         grid_buy_kwh=c["grid_buy"],

@@ -46,11 +46,15 @@ def verdict(services: Services, session: str) -> list[Any]:
 
 
 def trade_choices(services: Services, session: str, height: int | None) -> list[dict[str, Any]]:
-    """The trades of a block as options of a drop-down."""
+    """The trades of a block as options of a drop-down.
+
+    Raises:
+        DataError: the run has no ledger, or the ledger no such block.
+    """
     if height is None:
         return []
     stored = _of_session(services, session)
-    names, entries = stored.identity.households, stored.blocks[height].entries
+    names, entries = stored.identity.households, _entries(stored, height)
     found = []
     for i, entry in enumerate(entries):
         trade = decode_trade(entry.record)
@@ -60,10 +64,16 @@ def trade_choices(services: Services, session: str, height: int | None) -> list[
 
 
 def proof_of(services: Services, session: str, height: int | None, index: int | None) -> Any:
-    """The way from a trade's record to the ledger's root, each step computed anew."""
+    """The way from a trade's record to the ledger's root, each step computed anew.
+
+    Raises:
+        DataError: the run has no ledger, or the ledger no such trade.
+    """
     if height is None or index is None:
         return html.P("Choose a block and a trade.", className="kf-empty")
     stored = _of_session(services, session)
+    if not isinstance(index, int) or not 0 <= index < len(_entries(stored, height)):
+        raise DataError(f"trade {str(index)[:20]}: block {height} has none of that number; choose one of the list")
     shown = proof(stored, height, index)
     problems = verify_proof(shown)
     trade = decode_trade(shown.record)
@@ -133,8 +143,18 @@ def _path(services: Services, name: str) -> Path:
     return services.runs.path(name) / LEDGER_FILE
 
 
+def _entries(stored: StoredLedger, height: Any) -> Any:
+    """The trades of a block that the browser names."""
+    found = next((block for block in stored.blocks if isinstance(height, int) and block.height == height), None)
+    if found is None:
+        raise DataError(f"block {str(height)[:20]}: the ledger has none of that number; choose one of the list")
+    return found.entries
+
+
 def _of_session(services: Services, session: str) -> StoredLedger:
     path = _path(services, services.sessions.live(session).name)  # type: ignore[attr-defined]
+    if not path.is_file():
+        raise DataError(f"run {path.parent.name}: has no ledger any more; open the page anew")
     return _stored(path, path.stat().st_mtime_ns)
 
 

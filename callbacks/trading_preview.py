@@ -19,7 +19,7 @@ PARAMETERS = {
     "household": {"max_households": 8},
     "optimizer": {"engine": "highs"},
 }
-PREVIEW_PX = (640, 440)
+PREVIEW_PX = (480, 430)
 
 
 @lru_cache(maxsize=2)

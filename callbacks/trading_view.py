@@ -1,5 +1,7 @@
 """The playback of a trading run as it opens, its messages, its charts and its summary."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,8 +14,9 @@ from energy_sim.errors import ConfigError, DataError
 from energy_sim.figures import trading as figures
 from energy_sim.figures.ring import HOMES_MAX, ring_geometry
 from energy_sim.figures.theme import ON_CARD
+from energy_sim.session import Frame
 from energy_sim.trading.message import MAX_ROWS, tick_message
-from energy_sim.trading.playback import RecordedTrading
+from energy_sim.trading.playback import SIMULATION, SIMULATIONS, RecordedTrading, TradingFrame
 from layouts.trading import Opened
 from layouts.trading_results import SHOWN_FIRST, SPEEDS, chart, playback
 
@@ -41,7 +44,7 @@ def open_link(services: Services, session: str, key: str, run: str) -> tuple[str
 
 def opened(services: Services, session: str, key: str, theme: str) -> Opened:
     """Everything the page shows of a session."""
-    frame = services.sessions.frame(session)
+    frame = shown(services, session, services.sessions.frame(session))
     record = services.sessions.record(session)
     run: RecordedTrading = services.sessions.live(session)  # type: ignore[assignment]
     can_control = live_view.holds_key(record, key)
@@ -97,8 +100,8 @@ def geometry_of(ids: tuple[str, ...], *, compact: bool = False) -> Any:
 
 def full_kwh(run: RecordedTrading) -> float:
     """Energy of the widest arrow: what only one in two hundred flows exceeds."""
-    columns = run.simulations["optimized"].columns
-    flows = np.concatenate([columns[name].ravel() for name in ("grid_buy", "grid_sell", "p2p_buy_amount")])
+    shown = run.simulations["optimized"]
+    flows = np.concatenate([shown.columns["grid_buy"].ravel(), shown.columns["grid_sell"].ravel(), shown.trades.kwh])
     flows = flows[flows > 0.005]
     return round(float(np.quantile(flows, 0.995)), 3) if len(flows) else 1.0
 
@@ -110,11 +113,44 @@ def currency(run: RecordedTrading) -> str:
 
 def message_since(services: Services, session: str, seen: dict[str, Any]) -> dict[str, Any] | None:
     """The message of the current step; None when nothing is new."""
-    return live_view.message_since(services, session, seen, MAX_ROWS, tick_message)
+
+    def message_of(frame: Frame, skipped: Sequence[Frame], run: Any) -> dict[str, Any]:
+        return tick_message(shown(services, session, frame), skipped, run)
+
+    return live_view.message_since(services, session, seen, MAX_ROWS, message_of)
+
+
+def shown(services: Services, session: str, frame: Frame) -> Frame:
+    """A frame with the simulation chosen last: a choice is about what is seen, not about what happens from then on."""
+    choices = [event for event in services.sessions.events(session) if event.control == SIMULATION]
+    simulation = str(max(choices, key=lambda event: event.seq).value if choices else SIMULATIONS[0])
+    settings = {SIMULATION: simulation}
+    return replace(frame, settings=settings, next_settings=settings, data=TradingFrame(frame.tick, simulation))
+
+
+def show_simulation(services: Services, link: dict[str, str], simulation: Any) -> None:
+    """Choose the simulation that is seen, also at the last step, after which the clock takes no change.
+
+    Raises:
+        DataError: the key is not the session's, or there is no such simulation.
+    """
+    sessions, session, key = services.sessions, link["session"], link["key"]
+    frame = sessions.frame(session)
+    if shown(services, session, frame).settings[SIMULATION] == simulation:
+        return
+    ends = frame.tick == frame.last_tick > 0
+    if ends:
+        sessions.control(session, key, "scrub", frame.last_tick - 1)
+    sessions.control(session, key, SIMULATION, simulation)
+    if ends:
+        sessions.control(session, key, "scrub", frame.last_tick)
 
 
 def obey_own(services: Services, link: dict[str, str], name: str, value: Any) -> bool:
-    """Carry out a command that only this page has: a place of the speed slider."""
+    """Carry out a command that only this page has: the simulation that is seen, a place of the speed slider."""
+    if name == SIMULATION:
+        show_simulation(services, link, value)
+        return True
     if name != "speed":
         return False
     if not isinstance(value, int) or not 0 <= value < len(SPEEDS):

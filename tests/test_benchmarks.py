@@ -90,6 +90,14 @@ def test_every_budget_of_the_community_room_and_its_page_has_a_row(written):
     assert rows["click on the clouds to screen, 500 houses"]["below"] == 200.0
 
 
+def test_every_budget_of_the_trading_room_has_a_row(written):
+    rows = rows_of(written[1])
+    assert rows["plan of 100 households, 24 h, highs, a step"]["below"] == 0.1
+    assert rows["highs against scalar CVXPY, 4 households"]["at_least"] == 20.0
+    assert rows["trades written, signed by both parties"]["at_least"] == 3000
+    assert rows["trades written, unsigned"]["at_least"] == 10_000
+
+
 def test_street_messages_of_every_kind_are_counted(written):
     rows = rows_of(written[1])
     for houses in ("5", "60", "500", "800"):

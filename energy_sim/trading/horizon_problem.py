@@ -25,6 +25,8 @@ from energy_sim.devices.battery import Batteries
 from energy_sim.errors import ConfigError, DataError
 from energy_sim.trading.model import Floats, Horizon, Market, Storage, Whole
 
+MARGIN = 1.01  # of raised wear over the bound
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -173,11 +175,13 @@ def wear_for(units: Batteries, lowest_buy: float) -> tuple[Floats, bool]:
     """Wear that a plan has to reckon with so that burning energy never pays, (M,) EUR/kWh, and whether it was raised.
 
     Charging 1 kWh and discharging eta at the same time leaves a battery as it was and uses 1 - eta. At a price p
-    below 0 that earns -p*(1 - eta) and wears (1 + eta) * wear, with eta = eta_charge * eta_discharge.
+    below 0 that earns -p*(1 - eta) and wears (1 + eta) * wear, with eta = eta_charge * eta_discharge. The wear of a
+    unit below that bound is raised to a hundredth above it, so that burning is dearer than not, and not as dear.
     """
     eta = units.eta_charge * units.eta_discharge
     least = max(-lowest_buy, 0.0) * (1 - eta) / (1 + eta)
-    return np.maximum(units.wear_eur_per_kwh, least), bool(np.any(units.wear_eur_per_kwh < least))
+    is_low = units.wear_eur_per_kwh < least
+    return np.where(is_low, MARGIN * least, units.wear_eur_per_kwh), bool(is_low.any())
 
 
 def _windows(shape: Shape, stored: Floats, most_charge: Floats) -> tuple[Floats, Floats]:

@@ -154,7 +154,8 @@ def saved_eur(run: RecordedTrading, simulation: str, t: int) -> Floats:
     """(N,) how much better off each household is than in the baseline so far, EUR; what is stored counts."""
     own, base = (run.simulations[name].columns for name in (simulation, "baseline"))
     worth = float(run.summary.get("end_value_eur_per_kwh") or 0.0)
-    return own["wallet"][t] - base["wallet"][t] + worth * (own["stored_kwh"][t] - base["stored_kwh"][t])
+    saved: Floats = own["wallet"][t] - base["wallet"][t] + worth * (own["stored_kwh"][t] - base["stored_kwh"][t])
+    return saved
 
 
 def _money(run: RecordedTrading, simulation: str, t: int) -> tuple[list[int], list[int]]:

@@ -91,16 +91,13 @@ def plan_cost(
     other moves that can be carried out.
 
     Args:
-        charge_kwh: (h, M) at the AC side; what a unit cannot do is left out.
+        charge_kwh: (h, M) at the AC side; what units cannot do, and discharging that nobody can take, is left out.
         discharge_kwh: (h, M).
         horizon: h periods.
         stored_kwh: (M,) before the first.
         storage: units and owners.
         market: fee, price of unserved energy, worth of what is stored at the end.
         dt_h: hours of a period.
-
-    Raises:
-        InfeasibleError: batteries feed in more than the limit of export.
     """
     shape = shape_of(storage, market, horizon.load_kwh.shape[1], len(horizon.buy), dt_h)
     if not shape.unit_count:

@@ -50,7 +50,9 @@ class Solution:
 def complete(shape: Shape, horizon: Horizon, stored_kwh: Floats, charge: Floats, discharge: Floats) -> Solution:
     """Make a whole plan of battery moves.
 
-    Charging and discharging of a unit in one period becomes the one of the two that stores as much.
+    Charging and discharging of a unit in one period becomes their difference: an engine finds both only where energy
+    is worth nothing, and what is not lost then does no harm. What a unit cannot do, and discharging that neither
+    households nor grid can take, is left out.
 
     Args:
         shape: units, market and household count.
@@ -61,20 +63,16 @@ def complete(shape: Shape, horizon: Horizon, stored_kwh: Floats, charge: Floats,
 
     Returns:
         The cheapest plan with these moves; its wear is that of the units.
-
-    Raises:
-        InfeasibleError: the moves feed in more than the limit of export, and it is not PV.
     """
-    storage, market = shape.storage, shape.market
-    units = storage.units
-    change = units.eta_charge * charge - discharge / units.eta_discharge
-    request = np.where(change > 0, change / units.eta_charge, change * units.eta_discharge)
-    charged, discharged, levels = np.empty_like(request), np.empty_like(request), np.empty_like(request)
-    stored = stored_kwh
-    for t, wanted in enumerate(request):
-        stored, charged[t], discharged[t] = step_batteries(stored, wanted, units, shape.dt_h)
-        levels[t] = stored
+    market, units = shape.market, shape.storage.units
+    charged, discharged, levels = np.empty_like(charge), np.empty_like(charge), np.empty_like(charge)
     net = horizon.load_kwh - horizon.pv_kwh
+    stored = stored_kwh
+    for t, request in enumerate(charge - discharge):
+        _, planned_in, planned_out = step_batteries(stored, request, units, shape.dt_h)
+        moved = planned_in - planned_out + _unwanted(shape, horizon, t, planned_in, planned_out)
+        stored, charged[t], discharged[t] = step_batteries(stored, moved, units, shape.dt_h)
+        levels[t] = stored
     net[:, shape.homes] += shape.per_home(charged - discharged)
     surplus = np.maximum(-net, 0)
     from_pv = np.minimum(surplus, horizon.pv_kwh)
@@ -101,6 +99,22 @@ def complete(shape: Shape, horizon: Horizon, stored_kwh: Floats, charge: Floats,
         drawn=flows.drawn,
         cost_eur=float(cost),
     )
+
+
+def _unwanted(shape: Shape, horizon: Horizon, t: int, charged: Floats, discharged: Floats) -> Floats:
+    """(M,) discharging of a period that nobody can take: above all demand, PV it may replace, and export."""
+    net = horizon.load_kwh[t] - horizon.pv_kwh[t]
+    net[shape.homes] += shape.per_home(charged - discharged)
+    pv, surplus = horizon.pv_kwh[t], np.maximum(-net, 0)
+    forced = np.maximum(surplus - pv, 0)
+    taken = np.maximum(net, 0).sum() + (pv - np.minimum(surplus, pv)).sum() + horizon.export_kwh[t]
+    total = forced.sum()
+    if total <= taken:
+        return np.zeros_like(charged)
+    by_home = shape.per_home(discharged)
+    cut = forced[shape.homes] * (1 - taken / total)
+    share = np.divide(cut, by_home, out=np.zeros_like(cut), where=by_home > 0)
+    return discharged * np.asarray(shape.ownership @ share, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +159,8 @@ def _flows(shape: Shape, horizon: Horizon, lack: Floats, surplus: Floats, from_p
         + shape.market.fee_eur_per_kwh * p2p
         + shape.market.voll_eur_per_kwh * (lacking - bought)
     )
-    possible = forced <= most_sell + TOLERANCE_KWH
-    cost = np.where(possible, cost, np.inf)
+    cost = np.where(forced <= most_sell + TOLERANCE_KWH, cost, np.inf)
     best = (np.argmin(cost, axis=0), np.arange(len(lack)))
-    if not possible[best].all():
-        t = int(np.argmin(possible[best]))
-        raise InfeasibleError(
-            f"trading plan: period {t}: {forced[:, t].min():g} kWh from batteries are above the export limit "
-            f"{most_sell[t]:g} kWh; discharge less"
-        )
     return _Flows(
         grid_buy=(bought + paid_for)[best],
         grid_sell=sold[best],

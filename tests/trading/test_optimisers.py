@@ -98,6 +98,28 @@ def test_both_engines_find_the_optimum_of_bilateral_trade(seed, limits, negative
         assert plan.cost_eur == pytest.approx(expected, rel=1e-6, abs=1e-6), engine
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_engines_agree_where_nothing_is_worth_anything_and_limits_bind(seed):
+    horizon, _, storage, market = random_case(seed, homes=4, steps=6, units=6)
+    free = storage_of(storage.owner, capacity=4.0, kw=3.0, stored=0.9)  # no wear: charging and discharging are ties
+    horizon = replace(horizon, sell=np.zeros(6), buy=np.repeat([0.0, 0.2], 3))
+    expected = bilateral_optimum(horizon, free.initial_kwh, free, market, 1.0)
+    for engine in ENGINES:
+        plan = planned(engine, horizon, free.initial_kwh, free, market)
+        assert plan.cost_eur == pytest.approx(expected, rel=1e-6, abs=1e-6), engine
+
+
+def test_the_problem_of_cvxpy_is_compiled_once_whatever_the_numbers():
+    horizon, stored, storage, market = random_case(2, homes=3, steps=4, units=3)
+    optimiser = make_optimiser("convex", "cvxpy", storage, market, 3, 4, 1.0)
+    assert optimiser.problem.is_dpp()
+    optimiser.plan(horizon, stored)
+    compiled = optimiser.problem._cache.param_prog
+    optimiser.plan(replace(horizon, buy=horizon.buy + 0.1), stored)
+    assert compiled is not None
+    assert optimiser.problem._cache.param_prog is compiled
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_slices_of_a_shared_battery_and_several_units_of_a_home_are_planned_like_any_unit(engine):
     horizon, _, _, market = random_case(3, homes=3, steps=5, units=0)
@@ -152,7 +174,7 @@ def test_prices_below_0_raise_the_wear_of_the_plan_and_are_counted(engine):
     horizon = horizon_of([[1.0], [1.0]], [[0.0], [0.0]], [-0.38, 0.30], [-0.40, 0.10])
     wear, raised = wear_for(storage.units, -0.38)
     assert raised
-    assert wear == pytest.approx([0.38 * 0.19 / 1.81])
+    assert wear == pytest.approx([1.01 * 0.38 * 0.19 / 1.81])
     plan = optimiser.plan(horizon, storage.initial_kwh)
     assert optimiser.raised_wear == 1
     assert plan.charge_kwh == pytest.approx([5.0], abs=1e-6)  # 4.5 kWh fit, 5 * 0.9

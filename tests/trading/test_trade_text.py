@@ -40,8 +40,6 @@ def test_a_text_is_read_as_its_trades(text, trades):
         *("A", "A:", ":1", "A:x", "A:-1", "A:nan", "A:.", "A:1.0.0", "A:1e", "A:1-", "-", "A:1-B", "A:1-:2", "A:1 "),
         *("A:1\n", "A:\N{FULLWIDTH DIGIT ONE}", "[]"),
     ],
-        "|"
-    ),  # one digit is no ASCII
 )
 def test_a_text_that_is_something_else_is_refused_by_name(text):
     with pytest.raises(DataError) as refused:
