@@ -7,6 +7,7 @@
   const NBSP = '\u00a0';
   const C = { wallet: 1, production: 2, consumption: 3, gridBuy: 4, gridSell: 5, p2p: 6, curtailed: 8, unserved: 9 }; // places in the totals
   const SIMULATIONS = ['optimized', 'baseline'], NAMES = { optimized: 'Optimised', baseline: 'Baseline' };
+  const FAST_MS = 20; // between an answer and the next question at 5 steps a second and more: the rest takes about 90 ms
   let page = null;
 
   const { el, byId, number } = { el: (...a) => live.el(...a), byId: id => document.getElementById(id), number: (...a) => live.number(...a) };
@@ -22,7 +23,7 @@
   function open(fixed, link) {
     const box = byId('trading-ring');
     page = live.open({
-      name: 'trading', path: '/trading', prefix: 'trading-', box, fixed, session: link.session, key: link.key, charted: Infinity, firstTab: 'playback',
+      name: 'trading', path: '/trading', prefix: 'trading-', box, fixed, session: link.session, key: link.key, slow: fixed.slow = fixed.slow || fixed.tickMs, charted: Infinity, firstTab: 'playback',
       draw, drawTab: () => {}, tabShown: name => { if (name === 'playback' || name === 'summary') requestAnimationFrame(() => window.dispatchEvent(new Event('resize'))); },
       scrubLabel: 'Step', tickText, endText: t => tickMoment(t).slice(0, 10) || number(t, 0),
       lines: m => [tickText(m.t), `step ${number(m.t + 1, 0)} of ${number(m.n + 1, 0)}` + (m.e ? ' · the end' : m.p ? '' : ' · paused'), NAMES[SIMULATIONS[m.sim]]],
@@ -71,7 +72,16 @@
   ];
   const beside = (now, base, text) => page.last && page.last.sim === 1 ? 'baseline' : Math.abs(now - base) < 0.005 ? 'as in the baseline' : 'baseline ' + text(base).join(NBSP);
 
+  /** The summary's table of households; its data wait in an attribute. */
+  function fillHouseholds() {
+    const place = byId('trading-households');
+    if (!place || place.firstChild) return;
+    const { heads, rows, caption } = JSON.parse(place.dataset.table);
+    live.fillTable(place, heads.map(([text, digits]) => digits === null ? [text] : [text, digits]), rows, caption);
+  }
   function draw(m) {
+    fillHouseholds();
+    page.fixed.tickMs = m.r >= 5 ? Math.min(page.slow, FAST_MS) : page.slow;
     page.ring.update(kf.ringState(page.fixed, m));
     CARDS.forEach(([name, value, note, more], i) => live.fillCard(page.cards[i], value(m), note(m), more(m), name === 'Unserved' && m.c[C.unserved] > 1e-6));
     document.querySelectorAll('[data-command="simulation"]').forEach(chip => chip.setAttribute('aria-pressed', String(chip.dataset.value === (m.set.simulation))));

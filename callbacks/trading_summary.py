@@ -148,17 +148,11 @@ def _notes(run: RecordedTrading) -> list[str]:
 def _households(table: pd.DataFrame) -> Any:
     rows = []
     for record in table.head(MOST_LISTED).to_dict("records"):
-        cells = []
-        for name, _, digits in _COLUMNS:
-            value = record[name]
-            if digits is None:
-                cells.append(("▼ " if record["worse_off"] else "") + str(value))
-            elif isinstance(value, float) and np.isnan(value):
-                cells.append("–")
-            else:
-                cells.append(format_number(100 * value if name.startswith("self_") else value, digits))
-        rows.append(cells)
-    return household_table([title for _, title, _ in _COLUMNS], rows)
+        name, *numbers = (record[column] for column, _, _ in _COLUMNS)
+        factors = (100 if column.startswith("self_") else 1 for column, _, _ in _COLUMNS[1:])
+        cells = ["–" if np.isnan(v) else round(float(f * v), 4) for f, v in zip(factors, numbers, strict=True)]
+        rows.append([("▼ " if record["worse_off"] else "") + str(name), *cells])
+    return household_table([(title, digits) for _, title, digits in _COLUMNS], rows)
 
 
 def _of_files(run: RecordedTrading) -> list[Any]:

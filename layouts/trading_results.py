@@ -1,12 +1,13 @@
 """What came out of a run: summary, playback, ledger."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from dash import dcc, html
 
 from layouts import ids
-from layouts.components import graph, slider, table
+from layouts.components import graph, slider
 from layouts.live import Transport, caption, transport
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)  # steps a second
@@ -172,11 +173,13 @@ def _said(said: Said) -> html.Div:
     )
 
 
-def household_table(columns: list[str], rows: list[list[Any]]) -> html.Div:
-    """Who gains what; long lists scroll."""
-    return html.Div(
-        table(columns, rows, "Households: what the run cost and saved them"), className="kf-scroll", tabIndex="0"
-    )
+def household_table(columns: list[tuple[str, int | None]], rows: list[list[Any]]) -> html.Div:
+    """Who gains what, as (heading, decimals) and values; assets/trading.js fills the table in.
+
+    A table of components would be slower to play beside: every one of them is looked at after every message.
+    """
+    content = {"heads": columns, "rows": rows, "caption": "Households: what the run cost and saved them"}
+    return html.Div(id="trading-households", **{"data-table": json.dumps(content, separators=(",", ":"))})
 
 
 def _exports() -> list[Any]:

@@ -227,12 +227,16 @@ def test_the_summary_says_what_the_run_wrote_with_the_three_that_matter_first(ru
         f"Planned storage and trade make 1.5 days of 12 households {format_number(s['improvement_pct'], 1)} % cheaper:"
         f" {after} EUR instead of {before} EUR."
     ).replace("1.5 days", "36 steps")
-    rows = cells(pane)
-    assert [row[0].removeprefix("▼ ") for row in rows] == list(run.ids)
+    table = json.loads(
+        next(getattr(part, "data-table") for part in pane if getattr(part, "id", "") == "trading-households")
+    )
+    assert [row[0].removeprefix("▼ ") for row in table["rows"]] == list(run.ids)
+    assert table["heads"][:2] == [["Household", None], ["Cost of the baseline, EUR", 2]]
     own = run.households.iloc[3]
-    assert rows[3][1:4] == [
-        format_number(own[c], 2) for c in ("cost_baseline_eur", "cost_optimized_eur", "savings_eur")
-    ]
+    names = ("cost_baseline_eur", "cost_optimized_eur", "savings_eur")
+    assert table["rows"][3][1:4] == pytest.approx([own[name] for name in names], abs=5e-5)
+    share = table["heads"].index(["Self-sufficiency, %", 1])
+    assert table["rows"][3][share] == pytest.approx(100 * own["self_sufficiency_optimized"], abs=5e-5)
 
 
 def test_a_stopped_run_says_how_far_it_came_and_plays_back_what_was_done(services):

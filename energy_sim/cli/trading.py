@@ -192,7 +192,7 @@ def _parameters(
         given["simulation"]["seed"] = seed
     if limited:  # a file of limits is given to be used
         given["grid_capacity"]["use_capacity_limits"] = True
-    if steps is None and params is None:
+    if steps is None and "simulation_steps" not in parameters.simulation.model_fields_set:
         about = describe_households(households)
         hours = (np.datetime64(about.last) - np.datetime64(about.first)) / np.timedelta64(1, "h") + about.interval_h
         if hours < given["simulation"]["simulation_steps"] * parameters.simulation.time_step_hours:
@@ -253,6 +253,8 @@ def _say_what_is_odd(summary: dict[str, Any]) -> None:
     if summary["plans_with_raised_wear"]:
         say(f"note: prices below 0: {summary['plans_with_raised_wear']} plans reckoned with more wear than there is")
     if summary["worse_off_households"]:
-        say(f"note: {summary['worse_off_households']} households pay more than in the baseline")
+        say(f"note: {summary['worse_off_households']} households bear a higher full cost than in the baseline")
+    if summary["paying_more_households"]:
+        say(f"note: {summary['paying_more_households']} households end with less money than in the baseline")
     if summary["unserved_optimized_kwh"] > 1e-6 or summary["unserved_baseline_kwh"] > 1e-6:
         say("note: the grid's limits left demand unserved; it is priced, see summary.json")

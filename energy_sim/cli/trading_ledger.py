@@ -102,7 +102,7 @@ def _default(context: typer.Context) -> Path:
 def _anchors(context: typer.Context, folder: Path, given: Path | None) -> Path | None:
     """The file of anchors to check against; the usual one only where it knows the ledger."""
     default = _default(context)
-    if given is not None or not default.is_file():
+    if given is not None or not default.is_file() or not (folder / LEDGER_FILE).is_file():
         return given
     try:
         ledger_id = read_export(folder / LEDGER_FILE).identity.ledger_id

@@ -66,8 +66,8 @@ def execute(
        in the whole community, else in the households that import. Then units discharge what they still can, in the
        same way: a forecast may have been wrong. What is still missing is unserved, in proportion to what each would
        have bought.
-    2. More feed-in than its limit, or any at a price below 0: discharging is cut in proportion, in the whole community
-       where the pool passes it on, else in the households that feed in. Then PV is curtailed, in proportion to what
+    2. More feed-in than its limit, or any at a price below 0: discharging is cut in proportion, where it feeds the
+       pool or the grid and not the own household. Then PV is curtailed, in proportion to what
        each would have fed in of it.
 
     Args:
@@ -196,7 +196,8 @@ def _within_limits(start: _Start, rules: _Rules, request: Floats) -> _Moved:
         deficit, surplus = float(moved.deficit.sum()), float(moved.surplus.sum())
     over = surplus - rules.volume(deficit, surplus)[1] - rules.feed_in_kwh
     if over > ROUNDING_KWH and rules.trade and (rules.worthwhile or rules.sells):
-        moved = start.move(moved.charged - moved.discharged + _shared(moved.discharged, over))
+        fed_in = _limited(moved.discharged, start.storage.owner, moved.surplus)  # not what serves the own household
+        moved = start.move(moved.charged - moved.discharged + _shared(fed_in, over))
     return moved
 
 

@@ -26,6 +26,7 @@ from energy_sim.errors import ConfigError, DataError
 from energy_sim.trading.model import Floats, Horizon, Market, Storage, Whole
 
 MARGIN = 1.01  # of raised wear over the bound
+LEAST_WORTH = 1e-6  # EUR/kWh: burning energy never pays, not even where energy and wear are free
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +177,13 @@ def wear_for(units: Batteries, lowest_buy: float) -> tuple[Floats, bool]:
 
     Charging 1 kWh and discharging eta at the same time leaves a battery as it was and uses 1 - eta. At a price p
     below 0 that earns -p*(1 - eta) and wears (1 + eta) * wear, with eta = eta_charge * eta_discharge. The wear of a
-    unit below that bound is raised to a hundredth above it, so that burning is dearer than not, and not as dear.
+    unit below that bound is raised to a hundredth above it, so that burning is dearer than not, and not as dear; where nothing is below 0 that is
+    too little to count.
     """
     eta = units.eta_charge * units.eta_discharge
-    least = max(-lowest_buy, 0.0) * (1 - eta) / (1 + eta)
+    least = max(-lowest_buy, LEAST_WORTH) * (1 - eta) / (1 + eta)
     is_low = units.wear_eur_per_kwh < least
-    return np.where(is_low, MARGIN * least, units.wear_eur_per_kwh), bool(is_low.any())
+    return np.where(is_low, MARGIN * least, units.wear_eur_per_kwh), bool(is_low.any() and lowest_buy < 0)
 
 
 def _windows(shape: Shape, stored: Floats, most_charge: Floats) -> tuple[Floats, Floats]:

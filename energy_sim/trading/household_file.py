@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 COLUMNS = ("id", "timestamp", "consumption", "production")
 MOST_KWH = 1e6  # in a row; above this the unit is wrong
 _LETTERS = re.compile(r"[^\W\d_]+")
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]|:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def read_households(path: Path) -> Households:
     code, ids = texts(table, "id", problems)
     times, shifted = moments(table, "timestamp", problems)
     load, pv = (numbers(table, name, problems, 0.0, MOST_KWH, "kWh") for name in COLUMNS[2:])
+    _check_ids(table, code, ids, problems)
     types = _types(table, code, ids, problems)
     order = _order(code, times)
     code, times = code[order], times[order]
@@ -74,6 +76,14 @@ def type_of(household_id: str) -> str:
     """
     found = _LETTERS.search(household_id)
     return found[0] if found else ""
+
+
+def _check_ids(table: Table, code: Whole, ids: tuple[str, ...], problems: list[str]) -> None:
+    """Refuse ids that the results could not tell again: `seller:amount-seller:amount` in one line of a CSV file."""
+    unfit = [place for place, name in enumerate(ids) if _UNFIT.search(name)]
+    row = np.unique(code, return_index=True)[1]  # first row of each household
+    what = "holds a line break, a control character, or a colon, a number and a dash in a row; rename the household"
+    table.complain(problems, "id", [(int(row[place]), f"{ids[place][:60]!r} {what}") for place in unfit])
 
 
 def _types(table: Table, code: Whole, ids: tuple[str, ...], problems: list[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from energy_sim.forecasting.naive import make_forecaster
 from energy_sim.runs import whole_folder, write_json, write_tables
 from energy_sim.trading.data import read_profiles
 from energy_sim.trading.grid_capacity import make_grid_capacity, write_grid_capacity
-from energy_sim.trading.ledger.anchor import append_anchor
+from energy_sim.trading.ledger.anchor import append_anchor, check_anchors_file
 from energy_sim.trading.ledger.export import export_ledger
 from energy_sim.trading.ledger.store import Ledger
 from energy_sim.trading.model import Accounts, GridCapacity, Market, Prices, Storage
@@ -233,6 +233,7 @@ def _open_ledger(target: Path, request: Request, case: Case, ledger: LedgerPlace
         f"{target.name[:80]}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"  # a ledger's name is shorter than a folder's may be
     )
     signed = request.parameters.ledger.signed
+    check_anchors_file(ledger.anchors)
     return Ledger.create(ledger.engine, name, case.profiles.ids, ledger.operator_key, signed=signed)
 
 

@@ -153,7 +153,7 @@ def read_folder(folder: Path) -> RecordedTrading:
 
 
 def _results_file(folder: Path, name: str) -> Path:
-    for suffix in (".parquet", ".csv"):
+    for suffix in (".csv", ".parquet"):  # what the ledger is checked against comes first
         path = folder / f"{name}{suffix}"
         if path.is_file():
             return path

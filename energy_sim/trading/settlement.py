@@ -187,7 +187,8 @@ def _ratio_price(flows: Flows, lowest: Floats, highest: Floats) -> Floats:
     Prosumers, IEEE Transactions on Power Systems 32(5), eqs. 5-7.
     """
     deficit, surplus = _offered(flows)
-    ratio = np.minimum(np.divide(surplus, deficit, out=np.ones_like(deficit), where=deficit > 0), 1)
+    larger = np.maximum(surplus, deficit)
+    ratio = np.divide(surplus, larger, out=np.ones_like(deficit), where=larger > 0)
     highest = np.maximum(highest, lowest)
     harmonic = (lowest > 0) & (highest > 0)
     bottom = np.where(harmonic, (highest - lowest) * ratio + lowest, 1.0)

@@ -24,6 +24,9 @@ from energy_sim.trading.model import Floats, Moments, Whole
 
 SUFFIXES = (".csv", ".parquet")
 LISTED = 20  # faults of one kind in one column that are listed one by one
+MOST_ROWS = 40_000_000  # of a file: 1,000 households, a year of quarter-hours, and some more
+MOST_BYTES = 4_000_000_000  # of a Parquet file when unpacked
+LONGEST_TEXT = 10_000  # bytes of an id or another cell; a file of some kB can hold millions of longer ones
 
 _OFFSET = re.compile(r"\d(?:Z|[+-]\d{2}:?\d{2})$")
 
@@ -66,7 +69,7 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
     try:
         if suffix == ".csv":
             return _pick(path, _read_csv(path, text), required, optional, first_row=2)
-        return _pick(path, pa_parquet.ParquetFile(path), required, optional, first_row=1)
+        return _pick(path, _open_parquet(path), required, optional, first_row=1)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"{path}: cannot be read ({reason}); give the path of a {suffix} file") from error
@@ -93,6 +96,29 @@ def _read_csv(path: Path, text: Sequence[str]) -> pa.Table:
     )
 
 
+def _open_parquet(path: Path) -> Any:
+    """The file if it can be unpacked: a small one may hold more than any memory.
+
+    Texts stay in their dictionaries, where their lengths can be seen before they are unpacked.
+
+    Raises:
+        DataError: it holds too much.
+    """
+    about = pa_parquet.read_metadata(path)
+    unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+    if about.num_rows > MOST_ROWS or unpacked > MOST_BYTES:
+        raise DataError(
+            f"{path}: holds {about.num_rows} rows, {unpacked / 1e6:.0f} MB unpacked;"
+            f" give at most {MOST_ROWS} rows and {MOST_BYTES / 1e6:.0f} MB"
+        )
+    names = [field.name for field in pa_parquet.read_schema(path) if _is_text(field.type)]
+    return pa_parquet.ParquetFile(path, read_dictionary=names)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind))
+
+
 def _pick(path: Path, source: Any, required: Sequence[str], optional: Sequence[str], first_row: int) -> Table:
     is_table = isinstance(source, pa.Table)
     names = source.schema.names if is_table else source.schema_arrow.names
@@ -112,12 +138,26 @@ def _pick(path: Path, source: Any, required: Sequence[str], optional: Sequence[s
     table = source if is_table else source.read(columns=[places[name] for name in wanted])
     if table.num_rows == 0:
         raise DataError(f"{path}: has no rows; give at least one")
-    columns = {name: _plain(table[places[name]].combine_chunks()) for name in wanted}
+    columns = {name: _plain(path, name, table[places[name]]) for name in wanted}
     return Table(path, columns, first_row, table.num_rows)
 
 
-def _plain(array: Any) -> Any:
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+def _plain(path: Path, name: str, column: pa.ChunkedArray) -> Any:
+    """A column as one array of numbers, moments or texts.
+
+    Raises:
+        DataError: its cells are lists or the like, or texts too long to be ids or numbers.
+        pa.ArrowException: bytes that are no text.
+    """
+    array = column.unify_dictionaries().combine_chunks()
+    values = array.dictionary if pa.types.is_dictionary(array.type) else array
+    kind = values.type
+    if pa.types.is_nested(kind):
+        raise DataError(f"{path}: column {name}: holds {kind}; give one number, moment or text in a cell")
+    if _is_text(kind) and (pa_compute.max(pa_compute.binary_length(values)).as_py() or 0) > LONGEST_TEXT:
+        raise DataError(f"{path}: column {name}: holds a text of more than {LONGEST_TEXT} bytes; shorten it")
+    plain = array.dictionary_decode() if values is not array else array
+    return plain.cast(pa.string()) if pa.types.is_binary(kind) else plain
 
 
 def texts(table: Table, name: str, problems: list[str], blanks: bool = False) -> tuple[Whole, tuple[str, ...]]:
@@ -145,7 +185,7 @@ def numbers(table: Table, name: str, problems: list[str], low: float, high: floa
     """
     array = table.columns[name]
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_decimal(array.type):
-        values = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     else:
         text = array.cast(pa.string()).to_pandas().str.strip().str.replace(",", ".", regex=False)
         values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, na_value=np.nan)
@@ -173,7 +213,7 @@ def moments(table: Table, name: str, problems: list[str]) -> tuple[Moments, bool
     array = table.columns[name]
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
         shifted = pa.types.is_timestamp(array.type) and array.type.tz is not None
-        stamps = array.cast(pa.timestamp("ns")) if pa.types.is_date(array.type) else array
+        stamps = array.cast(pa.timestamp("s")) if pa.types.is_date(array.type) else array
         values = stamps.to_numpy(zero_copy_only=False).astype("datetime64[s]")
     else:
         text = array.cast(pa.string()).to_pandas().str.strip()

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
+from energy_sim.config import load_config
 from tests.browser.dashboard import Page, Server, open_browser
+from tests.browser.trading_page import TradingPage
+from tests.trading.page_run import own_places, write_page_run
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +34,30 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
 def page(request: pytest.FixtureRequest) -> Iterator[Page]:
     """The dashboard at 1440 x 900, with nothing left in browser storage; the browser may not complain meanwhile."""
     browser = Page(request.getfixturevalue("chromium"), request.getfixturevalue("server"))
+    browser.size(1440, 900)
+    browser.load("/health")
+    browser.js("localStorage.clear(); sessionStorage.clear()")
+    browser.log()
+    yield browser
+    assert browser.log() == []
+
+
+@pytest.fixture(scope="session")
+def trading_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of its own with one trading run of thirty homes and 60 hours, whose keys and anchors it keeps."""
+    folder = tmp_path_factory.mktemp("trading-server")
+    running = Server(folder, {"trading": own_places(folder)})
+    write_page_run(load_config(running.config_file))
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def trading(request: pytest.FixtureRequest) -> Iterator[TradingPage]:
+    """The trading page's browser at 1440 x 900 with nothing in its storage; it may not complain meanwhile."""
+    browser = TradingPage(request.getfixturevalue("chromium"), request.getfixturevalue("trading_server"))
     browser.size(1440, 900)
     browser.load("/health")
     browser.js("localStorage.clear(); sessionStorage.clear()")

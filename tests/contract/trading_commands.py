@@ -10,10 +10,11 @@ from tests.trading.seed_folder import write_seed_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 FORKS = """
-import json, os, sys
+import gc, json, os, sys
 import energy_sim.trading.highs_engine, energy_sim.trading.importing, energy_sim.trading.pipeline
 from energy_sim.cli import main
 
+gc.freeze()  # nothing imported is looked at, and so copied, again in every child
 folder, commands = sys.argv[1], json.loads(sys.argv[2])
 for i, arguments in enumerate(commands):
     child = os.fork()

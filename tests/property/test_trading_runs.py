@@ -12,7 +12,7 @@ from tests.trading.cases import case, check_flows
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-energies = st.one_of(st.just(0.0), st.floats(0, 8), st.floats(0, 0.02))
+energies = st.one_of(st.just(0.0), st.floats(0, 8), st.floats(0, 0.02)).map(lambda kwh: round(kwh, 6))  # mWh
 limits = st.one_of(st.just(np.inf), st.floats(0, 20), st.just(0.0))
 
 
@@ -87,7 +87,6 @@ def check_run(made, found):
         np.add.at(bought, (flows.trades.step, flows.trades.buyer), flows.trades.kwh)
         np.testing.assert_allclose(bought, flows.p2p_buy_kwh, rtol=0, atol=1e-9)
     assert not len(found.baseline.trades.kwh)
-    assert found.fallback_steps == ()
 
 
 def check_settled(made, found, mechanism, top_up):
@@ -138,7 +137,9 @@ def test_plans_keep_every_law_and_with_perfect_sight_of_all_steps_cost_no_more_t
     found = simulate(made)
     check_run(made, found)
     check_settled(made, found, "mid_market_rate", True)
-    exact = made.market.min_trade_kwh == 0 and made.market.key == "dynamic"
+    if community["battery"]["wear_eur_per_kwh"]:  # without wear, energy may be burnt in a plan at no cost
+        assert found.fallback_steps == ()
+    exact = made.market.min_trade_kwh == 0 and made.market.key == "dynamic" and np.isinf(community["export_kw"])
     if forecast == "perfect" and exact:
         event("cost compared")
         costs = [

@@ -189,9 +189,15 @@ def test_discharging_is_cut_before_pv_is_curtailed():
     assert told(flows, "unit_discharge_kwh", "grid_sell_kwh", "curtailed_kwh") == [[0], [1, 0], [3, 0]]
 
 
-def test_with_trade_a_battery_rests_while_a_neighbours_pv_would_be_curtailed():
+def test_a_battery_serves_its_own_home_as_planned_while_a_neighbours_pv_is_curtailed():
     flows = done([3, 0], [0, 5], [-3], storage_of([0]), export_kwh=4)
-    assert told(flows, "unit_discharge_kwh", "p2p_buy_kwh", "grid_sell_kwh") == [[2], [1, 0], [0, 4]]
+    assert told(flows, "unit_discharge_kwh", "p2p_buy_kwh", "grid_sell_kwh") == [[3], [0, 0], [0, 4]]
+    assert told(flows, "curtailed_kwh") == [[0, 1]]
+
+
+def test_with_trade_a_battery_that_feeds_the_pool_rests_before_pv_is_curtailed():
+    flows = done([1, 0, 1], [0, 5, 0], [-3], storage_of([0]), export_kwh=4)  # 2 of the 3 kWh are for others
+    assert told(flows, "unit_discharge_kwh", "p2p_buy_kwh", "grid_sell_kwh") == [[1], [0, 0, 1], [0, 4, 0]]
     assert flows.curtailed_kwh.sum() == 0
 
 
@@ -202,8 +208,8 @@ def test_without_trade_the_battery_of_a_home_that_lacks_goes_on():
 
 def test_nobody_pays_to_feed_in():
     flows = done([0, 1], [4, 0], [2, -5], storage_of([0, 1]), sell=-0.05)
-    assert told(flows, "unit_discharge_kwh", "p2p_buy_kwh") == [[0, 0], [0, 1]]  # 4 kWh too many, all discharging goes
-    assert told(flows, "grid_sell_kwh", "curtailed_kwh", "unit_charge_kwh") == [[0, 0], [1, 0], [2, 0]]
+    assert told(flows, "unit_discharge_kwh", "p2p_buy_kwh") == [[0, 1], [0, 0]]  # what would leave the home does not
+    assert told(flows, "grid_sell_kwh", "curtailed_kwh", "unit_charge_kwh") == [[0, 0], [2, 0], [2, 0]]
 
 
 def test_at_a_price_of_0_feeding_in_goes_on():

@@ -105,8 +105,9 @@ def put(name, content):
 
 def fewer_rows(name):
     def change(folder):
-        path = folder / f"{name}.parquet"
-        pd.read_parquet(path).iloc[:-2].to_parquet(path)
+        table = pd.read_parquet(folder / f"{name}.parquet").iloc[:-2]
+        table.to_parquet(folder / f"{name}.parquet")
+        table.to_csv(folder / f"{name}.csv", index=False)
 
     return change
 
@@ -137,7 +138,7 @@ BROKEN = {
     "households are no table": (put("households.parquet", "x"), "households.parquet: cannot be read"),
     "params are no JSON": (put("params.json", "{"), "params.json: is no JSON"),
     "summary is a list": (put("summary.json", "[1]"), "summary.json: holds a list"),
-    "results are no table": (put("optimized_results.parquet", "x"), "optimized_results.parquet: cannot be read"),
+    "results are no table": (put("optimized_results.csv", '"'), "optimized_results.csv: cannot be read"),
 }
 
 

@@ -153,6 +153,18 @@ def test_a_forecast_of_the_past_does_not_see_what_comes_and_its_errors_are_settl
         check_flows(found.optimised, 1.0, 6.0)
 
 
+def test_pv_beyond_the_limit_of_export_is_curtailed_before_a_neighbour_is_made_to_buy_it_at_a_higher_cost():
+    # A serves itself from its battery for 0.0365 of wear; the fee of buying B's PV, which nobody can feed in, is 0.20
+    made = case([[1, 0]], [[0, 1]], export_kw=0.0, market=Market(0.20, 0.0, 10.0, 0.0),
+                battery={"self_discharge_per_month": 0.0, "initial_soc": 0.95})  # fmt: skip
+    found = simulate(made)
+    assert cost_of(made, found.baseline) == pytest.approx(0.0365)
+    assert found.planned_cost_eur[0] == pytest.approx(0.0365, abs=1e-6)
+    np.testing.assert_allclose(found.optimised.discharge_kwh, [[1, 0]], atol=1e-6)
+    np.testing.assert_allclose(found.optimised.curtailed_kwh, [[0, 1]], atol=1e-6)
+    assert cost_of(made, found.optimised) == pytest.approx(0.0365, abs=1e-6)
+
+
 class Wild:
     """Asks for the impossible, by turns; in one step it finds nothing."""
 

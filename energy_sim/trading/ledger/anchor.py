@@ -82,6 +82,19 @@ def append_anchor(path: Path, anchor: Anchor) -> None:
     logger.info("ledger anchored ledger=%s blocks=%d path=%s", anchor.ledger_id, anchor.blocks, path)
 
 
+def check_anchors_file(path: Path) -> None:
+    """Say before a run what `append_anchor` would say after it.
+
+    Raises:
+        DataError: the file of anchors cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError as error:
+        raise DataError(f"{path}: anchors cannot be written ({error.strerror}); choose another file") from error
+
+
 def read_anchors(path: Path, ledger_id: str) -> tuple[Anchor, ...]:
     """All anchors of one ledger in a file of anchors.
 

@@ -1,5 +1,6 @@
 """A run's folder against its ledger: the exported ledger, its anchor, the summary, and the trades in the results."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from energy_sim.trading.ledger.verify import BlockStatus, Finding, Verification,
 from energy_sim.trading.results import parse_trades
 
 SUMMARY_FILE = "summary.json"
-RESULTS_FILE = "optimized_results.csv"
+RESULTS_FILES = ("optimized_results.csv", "optimized_results.parquet")
 TOLERANCE_KWH = 1e-6
 _COLUMNS = ("step", "household_id", "p2p_buy_amount", "p2p_sell_amount", "p2p_trades")
 
@@ -28,14 +29,17 @@ def verify_folder(
     """Check all that a run's folder says about its trades.
 
     Args:
-        folder: has ``ledger.jsonl`` and ``anchor.json``; ``summary.json`` and ``optimized_results.csv`` are checked
-            where they are.
+        folder: has ``ledger.jsonl`` and ``anchor.json``; ``summary.json`` and the optimised results, CSV and Parquet,
+            are checked where they are.
         anchors_file: anchors kept elsewhere, one of which at least must be of this ledger.
         operator_public_key: hex, where it is known.
 
     Raises:
         DataError: the folder has no ledger, or a file cannot be read.
     """
+    if not (folder / LEDGER_FILE).is_file() and _told_root(folder / SUMMARY_FILE):
+        gone = BlockStatus(0, -1, 0, "", (f"is missing, like all others: there is no {LEDGER_FILE}",))
+        return Verification("", "", (gone,))
     try:
         stored = read_export(folder / LEDGER_FILE)
     except LedgerError as error:
@@ -44,10 +48,14 @@ def verify_folder(
     findings: list[Finding] = []
     anchors = []
     try:
-        own = read_anchor(folder / ANCHOR_FILE)
-        anchors.append(own)
-        if own.blocks < len(stored.blocks):
-            findings.append(Finding(max(own.blocks, 0), f"is not in {ANCHOR_FILE}, which knows {own.blocks} blocks"))
+        if (folder / ANCHOR_FILE).is_file():
+            own = read_anchor(folder / ANCHOR_FILE)
+            anchors.append(own)
+            if own.blocks < len(stored.blocks):
+                found_at = max(own.blocks, 0)
+                findings.append(Finding(found_at, f"is not in {ANCHOR_FILE}, which knows {own.blocks} blocks"))
+        else:
+            findings.append(Finding(None, f"{ANCHOR_FILE}: is missing; newest blocks may have been dropped"))
         if anchors_file is not None:
             others = read_anchors(anchors_file, stored.identity.ledger_id)
             anchors += others
@@ -56,12 +64,13 @@ def verify_folder(
     except LedgerError as error:
         findings.append(Finding(None, str(error)))
     found = verify(stored, anchors, operator_public_key)
-    findings += _summary(folder / SUMMARY_FILE, found.ledger_root)
-    findings += _results(folder / RESULTS_FILE, stored)
+    findings += _summary(folder / SUMMARY_FILE, stored, found)
+    for name in RESULTS_FILES:
+        findings += _results(folder / name, stored)
     return with_findings(found, findings)
 
 
-def _summary(path: Path, root: str) -> Iterator[Finding]:
+def _summary(path: Path, stored: StoredLedger, found: Verification) -> Iterator[Finding]:
     if not path.is_file():
         return
     try:
@@ -69,9 +78,28 @@ def _summary(path: Path, root: str) -> Iterator[Finding]:
     except (OSError, ValueError) as error:
         yield Finding(None, f"{path.name}: cannot be read as JSON ({error})")
         return
-    told = summary.get("ledger_root") if isinstance(summary, dict) else None
-    if told != root:
-        yield Finding(None, f"{path.name}: ledger_root is {told}, the ledger's root {root}")
+    told = summary if isinstance(summary, dict) else {}
+    if told.get("ledger_root") != found.ledger_root:
+        yield Finding(
+            None, f"{path.name}: ledger_root is {told.get('ledger_root')}, the ledger's root {found.ledger_root}"
+        )
+    for name, known in (("ledger_id", found.ledger_id), ("ledger_blocks", len(stored.blocks))):
+        if name in told and told[name] != known:
+            yield Finding(None, f"{path.name}: {name} is {told[name]}, that of the ledger {known}")
+    if "p2p_kwh" in told:
+        kwh = math.fsum(energy for (what, _, _), energy in _written(stored).items() if what == "bought")
+        most = TOLERANCE_KWH + found.trades / UWH_PER_KWH  # each trade is rounded
+        if not isinstance(told["p2p_kwh"], int | float) or not abs(told["p2p_kwh"] - kwh) <= most:
+            yield Finding(None, f"{path.name}: p2p_kwh is {told['p2p_kwh']}, the ledger has {kwh:.9g} kWh")
+
+
+def _told_root(path: Path) -> str:
+    """The root that a summary tells of; empty where it tells of no ledger."""
+    try:
+        summary = from_json(path.read_bytes())
+    except (OSError, ValueError):
+        return ""
+    return str(summary.get("ledger_root") or "") if isinstance(summary, dict) else ""
 
 
 def _results(path: Path, stored: StoredLedger) -> Iterator[Finding]:
@@ -107,6 +135,14 @@ def _written(stored: StoredLedger) -> Mapping[tuple[str, int, str], float]:
     return {key: count / UWH_PER_KWH for key, count in counts.items()}
 
 
+def _read(path: Path) -> pd.DataFrame:
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path, columns=list(_COLUMNS))
+        return table.assign(**{name: table[name].fillna("").astype(str) for name in ("household_id", "p2p_trades")})
+    text = {"household_id": str, "p2p_trades": str}
+    return pd.read_csv(path, usecols=list(_COLUMNS), dtype=text, keep_default_na=False)
+
+
 def _told(path: Path) -> Flows:
     """What the results say.
 
@@ -114,9 +150,7 @@ def _told(path: Path) -> Flows:
         DataError: the file is no table of results.
     """
     try:
-        table = pd.read_csv(
-            path, usecols=list(_COLUMNS), dtype={"household_id": str, "p2p_trades": str}, keep_default_na=False
-        )
+        table = _read(path)
         numbers = table[["p2p_buy_amount", "p2p_sell_amount"]].astype(float)
         steps = table["step"].astype("int64")
     except (OSError, ValueError) as error:

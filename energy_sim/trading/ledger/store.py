@@ -48,6 +48,7 @@ from energy_sim.trading.ledger.records import (
 logger = logging.getLogger(__name__)
 
 LONGEST_NAME = 128
+PATIENCE_S = 120.0  # for another program that writes to the database: a run may have hours of work behind it
 
 
 class Ledger:
@@ -106,7 +107,7 @@ class Ledger:
         leaves = [member_leaf(i, *member) for i, member in enumerate(zip(households, public, strict=True))]
         draft = Block(0, GENESIS_STEP, clock_ns(), len(leaves), genesis_prev(identity), merkle_root(leaves), b"", b"")
         block = ledger._sealed(draft)
-        with transaction(engine, write=True) as connection:
+        with transaction(engine, write=True, wait_s=PATIENCE_S) as connection:
             if connection.execute(select(ledgers.c.id).where(ledgers.c.id == ledger_id)).first():
                 raise LedgerError(f"ledger {ledger_id}: exists; a ledger is written once, give the run another name")
             _insert_identity(connection, identity)
@@ -182,7 +183,7 @@ class Ledger:
         root = merkle_root([entry_leaf(entry) for entry in entries])
         draft = Block(len(self.hashes), step, self._clock_ns(), len(entries), self.hashes[-1], root, b"", b"", entries)
         block = self._sealed(draft)
-        with transaction(self._engine, write=True) as connection:
+        with transaction(self._engine, write=True, wait_s=PATIENCE_S) as connection:
             _insert_block(connection, self.identity.ledger_id, block)
         self.hashes.append(block.hash)
         self._last_step = step
