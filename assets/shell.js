@@ -18,7 +18,7 @@
   function storedTheme() {
     const asked = query().get('theme');
     if (asked === 'dark' || asked === 'light') return asked;
-    try { return localStorage.getItem('kraftflyt-theme') || 'dark'; } catch (_) { return 'dark'; }
+    try { return localStorage.getItem('kraftflyt-theme') || root.dataset.theme || 'dark'; /* a replay file has its own */ } catch (_) { return 'dark'; }
   }
   function applyTheme(name) {
     root.dataset.theme = name;

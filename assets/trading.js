@@ -72,15 +72,17 @@
   ];
   const beside = (now, base, text) => page.last && page.last.sim === 1 ? 'baseline' : Math.abs(now - base) < 0.005 ? 'as in the baseline' : 'baseline ' + text(base).join(NBSP);
 
-  /** The summary's table of households; its data wait in an attribute. */
-  function fillHouseholds() {
-    const place = byId('trading-households');
-    if (!place || place.firstChild) return;
-    const { heads, rows, caption } = JSON.parse(place.dataset.table);
-    live.fillTable(place, heads.map(([text, digits]) => digits === null ? [text] : [text, digits]), rows, caption);
+  /** Long tables, of households and blocks; their data wait in an attribute. */
+  function fillTables() {
+    document.querySelectorAll('#trading-tabs [data-table]').forEach(place => {
+      if (place.filled === place.dataset.table && place.firstChild) return;
+      place.filled = place.dataset.table;
+      const { heads, rows, caption } = JSON.parse(place.filled);
+      live.fillTable(place, heads.map(([text, digits]) => digits === null ? [text] : [text, digits]), rows, caption);
+    });
   }
   function draw(m) {
-    fillHouseholds();
+    fillTables();
     page.fixed.tickMs = m.r >= 5 ? Math.min(page.slow, FAST_MS) : page.slow;
     page.ring.update(kf.ringState(page.fixed, m));
     CARDS.forEach(([name, value, note, more], i) => live.fillCard(page.cards[i], value(m), note(m), more(m), name === 'Unserved' && m.c[C.unserved] > 1e-6));
@@ -114,7 +116,7 @@
       line.style.height = low._length + 'px';
     });
   }
-  const again = () => { if (page && live.page() === page && page.last) moveCursors(page.last); };
+  const again = () => { if (page && live.page() === page && page.last) { moveCursors(page.last); fillTables(); } };
   setInterval(() => { if (!document.hidden) again(); }, 500); // charts arrive and are drawn anew in their own time
   document.addEventListener('toggle', event => { if (page && page.last && event.target.closest && event.target.closest('.kf-trading-tables') && live.page() === page) drawTables(page.last); }, true);
 

@@ -31,7 +31,7 @@ COMPARED = (
     ("p2p_kwh", "Traded among neighbours, kWh"),
     ("unserved_baseline_kwh", "Unserved in the baseline, kWh"),
     ("unserved_optimized_kwh", "Unserved optimised, kWh"),
-    ("worse_off_households", "Households that pay more than in the baseline"),
+    ("worse_off_households", "Households worse off than in the baseline"),
     ("seconds_per_step", "Seconds of planning a step"),
 )
 MOST_REPLAYED = 744  # steps: a month of hours

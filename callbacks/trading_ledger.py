@@ -15,7 +15,7 @@ from energy_sim.trading.ledger.records import UEUR_PER_EUR, UWH_PER_KWH, StoredL
 from energy_sim.trading.ledger.verify import Verification
 from energy_sim.trading.playback import RecordedTrading
 from layouts.components import table
-from layouts.trading_results import ledger_pane
+from layouts.trading_results import ledger_pane, long_table
 
 MOST_BLOCKS = 400  # rows of the table of blocks
 
@@ -24,7 +24,10 @@ def pane(services: Services, run: RecordedTrading) -> list[Any]:
     """The tab as it opens: nothing is verified before somebody asks."""
     path = _path(services, run.name)
     if not path.is_file():
-        return ledger_pane([], [], has_ledger=False)
+        if not run.summary.get("ledger_root"):
+            return ledger_pane([], [], has_ledger=False)
+        gone = f"▲ The summary names the root of a ledger, but {LEDGER_FILE} is gone."
+        return ledger_pane([html.P(gone, className="kf-warning")], [], has_ledger=True)
     said = [html.P(f"{run.summary.get('ledger_blocks', '?')} blocks; press the button to check every one of them.")]
     try:
         blocks = [
@@ -132,11 +135,8 @@ def _blocks(found: Verification) -> Any:
         for block in shown
     ]
     caption = f"{len(shown):,} of {len(found.blocks):,} blocks"
-    return html.Div(
-        table(["Block", "Step", "Status", "Trades", "Hash, first 16 digits"], rows, caption, numeric_from=9),
-        className="kf-scroll",
-        tabIndex="0",
-    )
+    heads = ("Block", "Step", "Status", "Trades", "Hash, first 16 digits")
+    return long_table([(head, None) for head in heads], rows, caption)
 
 
 def _path(services: Services, name: str) -> Path:

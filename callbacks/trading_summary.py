@@ -9,7 +9,7 @@ from dash import html
 from energy_sim.figures.theme import ON_CARD, format_number
 from energy_sim.figures.trading import plot_savings
 from energy_sim.trading.playback import RecordedTrading
-from layouts.trading_results import Said, household_table, summary_pane
+from layouts.trading_results import Said, long_table, summary_pane
 
 MOST_LISTED = 200  # households in the table
 MAIN = ("Total cost", "Bought from the grid", "Among neighbours")
@@ -109,7 +109,7 @@ def _figures(run: RecordedTrading) -> list[Said]:
         Said("Self-sufficiency", *both("self_sufficiency_{}", 1, "%", 100.0)),
         Said("Unserved", *both("unserved_{}_kwh", 2, "kWh"), "demand that the grid's limits left without energy"),
         Said(
-            "Households that pay more",
+            "Households worse off",
             "",
             f"{s['worse_off_households']} of {s['households']}",
             f"{s['worse_off_without_transfer']} without the top-up",
@@ -152,7 +152,8 @@ def _households(table: pd.DataFrame) -> Any:
         factors = (100 if column.startswith("self_") else 1 for column, _, _ in _COLUMNS[1:])
         cells = ["–" if np.isnan(v) else round(float(f * v), 4) for f, v in zip(factors, numbers, strict=True)]
         rows.append([("▼ " if record["worse_off"] else "") + str(name), *cells])
-    return household_table([(title, digits) for _, title, digits in _COLUMNS], rows)
+    heads = [(title, digits) for _, title, digits in _COLUMNS]
+    return long_table(heads, rows, "Households: what the run cost and saved them")
 
 
 def _of_files(run: RecordedTrading) -> list[Any]:

@@ -173,13 +173,13 @@ def _said(said: Said) -> html.Div:
     )
 
 
-def household_table(columns: list[tuple[str, int | None]], rows: list[list[Any]]) -> html.Div:
-    """Who gains what, as (heading, decimals) and values; assets/trading.js fills the table in.
+def long_table(columns: list[tuple[str, int | None]], rows: list[list[Any]], caption: str) -> html.Div:
+    """A table as (heading, decimals of its numbers) and values; assets/trading.js fills it in.
 
     A table of components would be slower to play beside: every one of them is looked at after every message.
     """
-    content = {"heads": columns, "rows": rows, "caption": "Households: what the run cost and saved them"}
-    return html.Div(id="trading-households", **{"data-table": json.dumps(content, separators=(",", ":"))})
+    content = {"heads": columns, "rows": rows, "caption": caption}
+    return html.Div(className="kf-long-table", **{"data-table": json.dumps(content, separators=(",", ":"))})
 
 
 def _exports() -> list[Any]:

@@ -6,6 +6,7 @@ all of them at once.
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def _check_ids(table: Table, code: Whole, ids: tuple[str, ...], problems: list[s
     unfit = [place for place, name in enumerate(ids) if _UNFIT.search(name)]
     row = np.unique(code, return_index=True)[1]  # first row of each household
     what = "holds a line break, a control character, or a colon, a number and a dash in a row; rename the household"
-    table.complain(problems, "id", [(int(row[place]), f"{ids[place][:60]!r} {what}") for place in unfit])
+    faults = ((int(row[place]), f"{ids[place][:60]!r} {what}") for place in unfit)
+    table.complain(problems, "id", faults, len(unfit))
 
 
 def _types(table: Table, code: Whole, ids: tuple[str, ...], problems: list[str]) -> tuple[str, ...]:
@@ -92,14 +94,14 @@ def _types(table: Table, code: Whole, ids: tuple[str, ...], problems: list[str])
     category, names = texts(table, "category", problems, blanks=True)
     row = np.unique(code, return_index=True)[1]  # first row of each household
     other = np.flatnonzero(category != category[row][code])
-    faults = [
+    faults = (
         (
             int(i),
             f"{names[category[i]]!r}, but {ids[code[i]]} began as {names[category[row[code[i]]]]!r}; give one type",
         )
         for i in other
-    ]
-    table.complain(problems, "category", faults)
+    )
+    table.complain(problems, "category", faults, len(other))
     return tuple(names[category[i]] or type_of(name) for i, name in zip(row, ids, strict=True))
 
 
@@ -122,19 +124,26 @@ def _interval(
         problems.append(f"{table.path}: no household has two rows, so the interval is not known; give at least two")
         return 0
     usual = int(lengths[np.argmax(count)])
-    faults = []
-    for i in np.flatnonzero(same & (gap != usual)) + 1:
-        who, when, seconds = ids[code[i]], times[i], int(gap[i - 1])
-        if seconds == 0:
-            what = f"{when} of {who} is in row {order[i - 1] + table.first_row} too; keep one (UTC has no hour twice)"
-        elif seconds % usual == 0:
-            what = f"{seconds // usual - 1} rows of {who} are missing before {when}; nothing is filled in, add them"
-        else:
-            what = f"{when} of {who} is {seconds} s after the row before, the usual interval is {usual} s; keep to it"
-        faults.append((int(order[i]), what))
+    uneven = np.flatnonzero(same & (gap != usual)) + 1
     begin = np.concatenate([[0], np.flatnonzero(~same) + 1])
-    for i in begin[(times[begin] - times[0]).astype(np.int64) % usual != 0]:
-        what = f"{ids[code[i]]} begins at {times[i]}, no whole intervals of {usual} s from {ids[0]}; align them"
-        faults.append((int(order[i]), what))
-    table.complain(problems, "timestamp", faults)
+    askew = begin[(times[begin] - times[0]).astype(np.int64) % usual != 0]
+
+    def faults() -> Iterator[tuple[int, str]]:
+        for i in uneven:
+            who, when, seconds = ids[code[i]], times[i], int(gap[i - 1])
+            if seconds == 0:
+                twin = order[i - 1] + table.first_row
+                what = f"{when} of {who} is in row {twin} too; keep one (UTC has no hour twice)"
+            elif seconds % usual == 0:
+                what = f"{seconds // usual - 1} rows of {who} are missing before {when}; nothing is filled in, add them"
+            else:
+                what = (
+                    f"{when} of {who} is {seconds} s after the row before, the usual interval is {usual} s; keep to it"
+                )
+            yield int(order[i]), what
+        for i in askew:
+            what = f"{ids[code[i]]} begins at {times[i]}, no whole intervals of {usual} s from {ids[0]}; align them"
+            yield int(order[i]), what
+
+    table.complain(problems, "timestamp", faults(), len(uneven) + len(askew))
     return usual

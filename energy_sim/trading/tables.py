@@ -7,8 +7,9 @@ three raises on bad content: each appends lines like ``homes.csv: row 3, column 
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,15 @@ class Table:
     first_row: int
     rows: int
 
-    def complain(self, problems: list[str], column: str, faults: Sequence[tuple[int, str]]) -> None:
-        """Append one line for each (row position, what is wrong), or a count of those beyond ``LISTED``."""
-        for row, text in faults[:LISTED]:
+    def complain(self, problems: list[str], column: str, faults: Iterable[tuple[int, str]], count: int) -> None:
+        """Append one line for each (row position, what is wrong), or a count of those beyond ``LISTED``.
+
+        Of ``faults`` only so many are looked at: the words for millions of them would take minutes.
+        """
+        for row, text in islice(faults, LISTED):
             problems.append(f"{self.path}: row {row + self.first_row}, column {column}: {text}")
-        if len(faults) > LISTED:
-            problems.append(f"{self.path}: column {column}: {len(faults) - LISTED} more rows with faults of this kind")
+        if count > LISTED:
+            problems.append(f"{self.path}: column {column}: {count - LISTED} more rows with faults of this kind")
 
 
 def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = (), text: Sequence[str] = ()) -> Table:
@@ -174,7 +178,7 @@ def texts(table: Table, name: str, problems: list[str], blanks: bool = False) ->
     codes, values = coded.indices.to_numpy().astype(np.int64), tuple(coded.dictionary.to_pylist())
     if "" in values and not blanks:
         empty = np.flatnonzero(codes == values.index(""))
-        table.complain(problems, name, [(int(row), "is blank; give a text") for row in empty])
+        table.complain(problems, name, ((int(row), "is blank; give a text") for row in empty), len(empty))
     return codes, values
 
 
@@ -191,12 +195,12 @@ def numbers(table: Table, name: str, problems: list[str], low: float, high: floa
         values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     bad = np.flatnonzero(~((values >= low) & (values <= high)))
     if len(bad):
-        shown = array.take(pa.array(bad)).to_pylist()
+        shown = array.take(pa.array(bad[:LISTED])).to_pylist()
         faults = [
             (int(row), _number_fault(given, float(values[row]), low, high, unit))
-            for row, given in zip(bad, shown, strict=True)
+            for row, given in zip(bad[:LISTED], shown, strict=True)
         ]
-        table.complain(problems, name, faults)
+        table.complain(problems, name, faults, len(bad))
     return np.asarray(values, dtype=np.float64)
 
 
@@ -225,15 +229,17 @@ def moments(table: Table, name: str, problems: list[str]) -> tuple[Moments, bool
         shifted = bool(with_offset.any())
         mixed = np.flatnonzero(with_offset != with_offset[0])
         if len(mixed):
-            table.complain(problems, name, [(int(mixed[0]), "some have an offset from UTC, some none; give it to all")])
+            table.complain(
+                problems, name, [(int(mixed[0]), "some have an offset from UTC, some none; give it to all")], 1
+            )
     bad = np.flatnonzero(np.isnat(values))
     if len(bad):
-        shown = array.take(pa.array(bad)).to_pylist()
+        shown = array.take(pa.array(bad[:LISTED])).to_pylist()
         faults = [
             (int(row), f"{'blank' if given is None else repr(given)} is no moment; write it as 2026-07-06 14:00")
-            for row, given in zip(bad, shown, strict=True)
+            for row, given in zip(bad[:LISTED], shown, strict=True)
         ]
-        table.complain(problems, name, faults)
+        table.complain(problems, name, faults, len(bad))
     return values, shifted
 
 
@@ -247,6 +253,6 @@ def check_steps(table: Table, name: str, steps: int, problems: list[str]) -> Non
         if len(wrong):
             row = int(wrong[0])
             what = f"{count[row]:g} is not {expected[row]:g}; steps count up by 1, in order, from 0"
-            table.complain(problems, name, [(row, what)])
+            table.complain(problems, name, [(row, what)], 1)
     if table.rows < steps:
         problems.append(f"{table.path}: has {table.rows} rows, the run has {steps} steps; add rows or run fewer steps")

@@ -75,7 +75,7 @@ def test_the_summary_says_what_the_run_is_worth_and_its_chart_follows_the_theme(
     assert names == [str(i) for i in range(1, 31)]
     trading.press("t")
     trading.wait(f"{ink} === '#14202e'", "a light chart")
-    rows = trading.rows("#trading-households")
+    rows = trading.rows("#pane-summary .kf-long-table")
     own = trading.run().households.iloc[6]
     assert len(rows) == 30
     assert rows[6][0].removeprefix("▼ ") == own["household_id"]
@@ -131,10 +131,11 @@ def test_the_replay_file_plays_without_a_server(trading, tmp_path):
     services = open_services(load_config(trading.server.config_file))
     run = trading.run()
     path = tmp_path / "replay.html"
-    path.write_text(replay_of(services, run, "optimized", "dark"), encoding="utf-8")
+    path.write_text(replay_of(services, run, "optimized", "light"), encoding="utf-8")
     trading.driver.get(path.as_uri())
     trading.ready()
     assert trading.cards() == expected_cards(run, "optimized", 0)
+    assert trading.js("return document.documentElement.dataset.theme") == "light"
     trading.click("[data-command=step]")
     trading.until("m.t === 1")
     trading.click("[data-command=end]")
@@ -148,7 +149,7 @@ def test_the_replay_file_plays_without_a_server(trading, tmp_path):
         trading.size(width, 800)
         settle(trading)
         assert_fits(trading, width)
-    shoot(trading, "trading_replay_dark_360")
+    shoot(trading, "trading_replay_light_360")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -5,8 +5,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from energy_sim.database import open_database, transaction
+from energy_sim.database import transaction
 from energy_sim.errors import ConfigError, DataError, LedgerError
+from energy_sim.trading.ledger import store
 from energy_sim.trading.ledger.keys import read_or_make_operator_key
 from energy_sim.trading.ledger.reading import ledger_ids, read_ledger
 from energy_sim.trading.ledger.records import decode_trade
@@ -102,15 +103,12 @@ def test_a_name_is_used_once_and_a_ledger_that_is_opened_cannot_go_on(engine):
     assert verify(read_ledger(engine, LEDGER_ID)).holds
 
 
-def test_a_block_that_could_not_be_committed_is_not_acknowledged_and_can_be_written_again(engine, tmp_path):
+def test_a_block_that_could_not_be_committed_is_not_acknowledged_and_can_be_written_again(engine, monkeypatch):
     ledger = write_book(engine)
     head = ledger.head
-    impatient = open_database(f"sqlite:///{tmp_path}/k.db", busy_timeout_s=0.05)
-    ledger._engine = impatient
+    monkeypatch.setattr(store, "PATIENCE_S", 0.05)
     with transaction(engine, write=True), pytest.raises(DataError, match="locked"):
         ledger.append(12, [0], [1], [1.0], 0.2, 0.0)
-    impatient.dispose()
-    ledger._engine = engine
     assert ledger.head == head
     ledger.append(12, [0], [1], [1.0], 0.2, 0.0)
     assert len(ledger.read().blocks) == 8
