@@ -4,7 +4,7 @@
   'use strict';
   const kf = window.kraftflyt = window.kraftflyt || {}, live = kf.live = kf.live || {};
   const KEPT = 'kraftflyt-trading-chosen', FILES = 'kraftflyt-trading-files', OPENED = 'kraftflyt-trading-opened', KINDS = ['households', 'grid_capacity', 'prices'];
-  const MOST_POINTS = 3000, NBSP = '\u00a0';
+  const MOST_POINTS = 3000, MOST_TOLD = 5, NBSP = '\u00a0';
   const el = (...given) => live.el(...given), byId = id => document.getElementById(id), number = (v, d) => live.number(v, d);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
   const clone = value => JSON.parse(JSON.stringify(value));
@@ -37,9 +37,13 @@
   }
   const choicesOf = kind => [...S.offered.files[kind].map(key => [key, key]), ...S.uploads.filter(f => f.kind === kind).map(f => [f.id, f.name])];
   function set(key, value) {
-    const [group, name] = key.split('.'), settlement = S.chosen.parameters.settlement;
+    const [group, name] = key.split('.'), settlement = S.chosen.parameters.settlement, before = settlement.preset;
     S.chosen.parameters[group][name] = value;
     if (key === 'settlement.preset' && value) Object.assign(settlement, S.offered.presets[value].values);
+    if (key === 'settlement.preset' && !value && before) { // what the law set goes with it, what was changed since stays
+      const first = S.offered.chosen.parameters.settlement;
+      for (const [field, law] of Object.entries(S.offered.presets[before].values)) if (settlement[field] === law) settlement[field] = first[field];
+    }
     if (key === 'settlement.allocation_key' || key === 'settlement.grid_fee_reduction') settlement.preset = ''; // no longer the law's
     if (key === 'household.max_households' && S.mode === 'all') S.mode = 'first';
     refresh();
@@ -177,7 +181,7 @@
       }
       select.id = 'file-' + kind;
       select.setAttribute('aria-label', kind === 'households' ? 'File of households' : kind === 'prices' ? 'File of prices' : 'File of grid capacity');
-      select.addEventListener('change', () => { S.chosen[kind] = select.value; refresh(); });
+      select.addEventListener('change', () => { S.chosen[kind] = select.value; S.told[kind] = []; refresh(); drawProblems(); });
       line.append(select);
       if (S.offered.mb > 0) {
         const button = el('button', 'kf-button', 'Load a file …'), chooser = el('input');
@@ -200,6 +204,7 @@
   };
   function chooseSource(kind, mode) {
     const p = S.chosen.parameters;
+    S.told[kind] = []; drawProblems();
     if (mode === 'file') {
       const first = choicesOf(kind)[0];
       if (!first) { fillSources(); const chooser = byId('load-' + kind); if (chooser) chooser.click(); return; }
@@ -266,7 +271,7 @@
     tabShown();
   }
   function drawProblems() {
-    const problems = [...(S.checked ? S.checked.problems : [])], lists = {};
+    const problems = S.checked ? S.checked.problems.filter(([place, text], i, every) => every.findIndex(p => p[0] === place && p[1] === text) === i) : [], lists = {};
     for (const row of all('[data-field]')) {
       const found = problems.filter(([place]) => place === row.dataset.field).map(([, text]) => text), box = row.querySelector('.kf-param-wrong');
       const named = problems.some(([place, text]) => place === row.dataset.field.split('.')[0] && new RegExp(`\\b${row.dataset.field.split('.')[1]}\\b`).test(text));
@@ -283,7 +288,12 @@
       if (!KINDS.includes(place) || place === 'grid_capacity') add(place, text);
       if (place === 'grid_price') add('data-prices', text);
     }
-    for (const kind of KINDS) for (const text of S.told[kind] || []) add('data-' + kind, text);
+    for (const kind of KINDS) {
+      const told = S.told[kind] || [], kept = (choicesOf(kind).find(([key]) => key === S.chosen[kind]) || [])[1];
+      for (const text of told.slice(0, MOST_TOLD)) add('data-' + kind, text);
+      if (told.length > MOST_TOLD) add('data-' + kind, `and ${number(told.length - MOST_TOLD, 0)} more lines like these`);
+      if (told.length && kept) add('data-' + kind, `${kept} stays in use.`);
+    }
     for (const text of S.told.parameters || []) add('parameters', text);
     for (const box of all('.kf-problems')) {
       const own = lists[box.id.replace('trading-wrong-', '')] || [];
@@ -508,6 +518,7 @@
     chooser.addEventListener('change', () => { if (chooser.files.length) loadParameters(chooser.files[0]); chooser.value = ''; });
     pane.append(chooser);
     new MutationObserver(tabShown).observe(document.querySelector('#trading-tabs [role=tablist]'), { subtree: true, attributes: true, attributeFilter: ['aria-selected'] });
+    for (const button of all('.kf-tip-button')) button.addEventListener('keydown', event => { if (event.key === 'Escape') button.blur(); });
     fillInputs(); fillSources(); dim(); sayChanged(); drawSelection(); push(); tabShown();
     follow(S.kept);
   }

@@ -16,6 +16,7 @@ from energy_sim.trading.grid_capacity import make_grid_capacity
 from energy_sim.trading.model import GridCapacity, Prices, Profiles
 from energy_sim.trading.parameters import TradingParameters, describe_fields
 from energy_sim.trading.prices import make_prices
+from energy_sim.trading.settlement import check_mechanism
 
 PREVIEW_H = 168.0  # hours of the charts on the data tab
 _WHERE = "parameters"
@@ -99,7 +100,23 @@ def inputs_of(choice: Choice) -> Inputs:
         for path in (choice.households, choice.grid_capacity, choice.prices)
     )
     found = _inputs(json.dumps(asked), *given)
-    return replace(found, problems=tuple((place, _in_words(text, choice.called)) for place, text in found.problems))
+    problems = [(place, _in_words(text, choice.called)) for place, text in found.problems]
+    return replace(found, problems=tuple(problems + _of_the_whole(p, found)))
+
+
+def _of_the_whole(p: TradingParameters, inputs: Inputs) -> list[Problem]:
+    """What a run would refuse only once it has read everything: too many for Shapley, lost load too cheap."""
+    problems: list[Problem] = []
+    if inputs.profiles is not None:
+        try:
+            check_mechanism(p.settlement.mechanism, len(inputs.profiles.ids))
+        except ConfigError as error:
+            problems += [placed(line) for line in error.problems]
+    lost, highest = p.optimizer.voll_eur_per_kwh, 0.0 if inputs.prices is None else float(inputs.prices.buy.max())
+    if lost <= highest:
+        text = f"{lost:g} is not above the highest price, {highest:g} EUR/kWh; lost energy must cost more than energy"
+        problems.append(("optimizer.voll_eur_per_kwh", text))
+    return problems
 
 
 @lru_cache(maxsize=4)

@@ -76,6 +76,12 @@ def _lead(run: RecordedTrading) -> str:
     if better is None:
         return f"{period}, {s['households']} households: {after} EUR instead of {before} EUR."
     word = "cheaper" if better >= 0 else "dearer"
+    if s["total_cost_baseline"] > 0 > s["total_cost_optimized"]:
+        income = format_number(-s["total_cost_optimized"], 2)
+        return (
+            f"Planned storage and trade turn {period} of {s['households']} households from a cost of {before} EUR"
+            f" into an income of {income} EUR, {format_number(better, 1)} % cheaper."
+        )
     return (
         f"Planned storage and trade make {period} of {s['households']} households"
         f" {format_number(abs(better), 1)} % {word}: {after} EUR instead of {before} EUR."

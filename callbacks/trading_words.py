@@ -7,6 +7,7 @@ import numpy as np
 
 from callbacks.trading_choice import Choice, Inputs
 from energy_sim.config import Config
+from energy_sim.figures.theme import format_number
 from energy_sim.runs import RunStore
 from energy_sim.trading.model import Profiles
 from energy_sim.trading.parameters import TradingParameters
@@ -34,8 +35,8 @@ def in_words(choice: Choice, inputs: Inputs) -> list[str]:
     mechanism = WORDS.get(s.mechanism, s.mechanism.replace("_", " ").capitalize())
     rules = f", {PRESETS[s.preset].title}" if s.preset in PRESETS else ""
     return [
-        f"Households: {count:,} of {choice.called[str(choice.households)]}",
-        f"Period: {steps:,} steps of {profiles.dt_h:g} h from {begin}",
+        f"Households: {format_number(count)} of {choice.called[str(choice.households)]}",
+        f"Period: {format_number(steps)} steps of {profiles.dt_h:g} h from {begin}",
         f"Batteries: {_batteries(p)}",
         f"Optimiser: {ways[p.optimizer.kind]}",
         f"Grid: {limits}; energy costs {_range(prices.buy, 100, 1)} ct/kWh and fetches {_range(prices.sell, 100, 1)}",
@@ -67,7 +68,7 @@ def _range(values: Any, factor: float, decimals: int) -> str:
 def size(store: RunStore, choice: Choice, profiles: Profiles) -> str:
     """How much a run is, and how long the newest one of its kind lets expect."""
     steps, count, o = profiles.steps, len(profiles.ids), choice.parameters.optimizer
-    rows = f"{2 * steps * count:,} rows of results"
+    rows = f"{format_number(2 * steps * count)} rows of results"
     for run in store.list():
         s = run.summary
         if run.room == "trading" and s.get("optimizer") == o.kind and s.get("engine") in {o.engine, None}:

@@ -177,7 +177,7 @@ def field_row(field: ParameterField, place: str, presets: Mapping[str, str]) -> 
 def _tip(tip_id: str, field: ParameterField) -> html.Span:
     limits = ""
     if field.low is not None and field.high is not None:
-        limits = f" {field.low:,.12g} to {field.high:,.12g}{f' {field.unit}' if field.unit not in {'', '0-1'} else ''}."
+        limits = f" {field.low:,.16g} to {field.high:,.16g}{f' {field.unit}' if field.unit not in {'', '0-1'} else ''}."
     about = {"aria-label": f"About: {field.title}", "aria-describedby": tip_id}
     return html.Span(
         [

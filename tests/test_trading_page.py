@@ -223,10 +223,12 @@ def test_the_summary_says_what_the_run_wrote_with_the_three_that_matter_first(ru
         f"{format_number(s['best_household']['savings_eur'], 2)} EUR",
     ]
     lead = texts(pane[0])[0]
+    income = format_number(-s["total_cost_optimized"], 2)
+    assert after == f"\u2212{income}"
     assert lead == (
-        f"Planned storage and trade make 1.5 days of 12 households {format_number(s['improvement_pct'], 1)} % cheaper:"
-        f" {after} EUR instead of {before} EUR."
-    ).replace("1.5 days", "36 steps")
+        f"Planned storage and trade turn 36 steps of 12 households from a cost of {before} EUR into an income of"
+        f" {income} EUR, {format_number(s['improvement_pct'], 1)} % cheaper."
+    )
     table = json.loads(next(getattr(part, "data-table") for part in pane if hasattr(part, "data-table")))
     assert [row[0].removeprefix("▼ ") for row in table["rows"]] == list(run.ids)
     assert table["heads"][:2] == [["Household", None], ["Cost of the baseline, EUR", 2]]

@@ -94,6 +94,10 @@ def test_a_preset_brings_the_values_of_its_law_and_its_source(services):
         ({"grid_price": {"max_sell_price": 0.3}}, [["grid_price", "max_sell_price 0.3 is not below"]]),
         ({"forcaster": {}}, [["parameters", "forcaster: unknown key"]]),
         (
+            {"grid_price": {"mode": "constant"}, "optimizer": {"voll_eur_per_kwh": 0.2}},
+            [["optimizer.voll_eur_per_kwh", "0.2 is not above the highest price, 0.3 EUR/kWh"]],
+        ),
+        (
             {"battery": {"eta_charge": 3}, "optimizer": {"kind": "magic"}},
             [["battery.eta_charge", "3 is above"], ["optimizer.kind", "'magic' is not one of"]],
         ),
@@ -106,6 +110,19 @@ def test_each_problem_is_said_at_its_place_and_the_facts_of_the_file_stay(servic
     assert str(services.config.root) not in json.dumps(said)
     assert (said["n"], said["words"], said["command"]) == (7, [], "")
     assert said["facts"]["households"] == 10
+
+
+def test_too_many_homes_for_shapley_are_refused_before_a_run_starts_and_ten_are_not(services):
+    homes = services.config.trading.households
+    shapley = {"settlement": {"mechanism": "shapley"}, "simulation": {"simulation_steps": 2}}
+    thirty = chosen(homes, **shapley)
+    (place, text), *others = trading_setup.check(services, thirty)["problems"]
+    assert (place, others) == ("settlement.mechanism", [])
+    assert text.startswith("shapley with 30 households, which is above 10")
+    with pytest.raises(ConfigError, match="shapley with 30 households"):
+        trading_runs.start(services, thirty)
+    assert services.jobs.list("trading") == ()
+    assert trading_setup.check(services, chosen(homes, household={"max_households": 10}, **shapley))["problems"] == []
 
 
 def test_a_choice_that_can_be_run_is_said_in_words(services):
