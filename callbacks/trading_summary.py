@@ -145,6 +145,8 @@ def _notes(run: RecordedTrading) -> list[str]:
         )
     if s.get("fallback_steps"):
         notes.append(f"No plan was found in {len(s['fallback_steps'])} steps; the rule of thumb acted there.")
+    if s.get("paying_more_households"):
+        notes.append(f"▲ {s['paying_more_households']} households end with less money than in the baseline.")
     unserved = s.get("unserved_cost_optimized_eur") or 0.0
     if unserved > 0.005:
         notes.append(f"▲ Unserved energy is counted with {format_number(unserved, 2)} EUR; wallets do not pay it.")

@@ -103,6 +103,8 @@ def _chosen(found: Households, group: HouseholdGroup, notes: list[str], problems
     if not group.selection:
         if group.max_households > len(found.ids):
             notes.append(f"{group.max_households} households were asked for, the file holds {len(found.ids)}")
+        elif group.max_households < len(found.ids):
+            notes.append(f"the first {group.max_households} of {len(found.ids)} households take part")
         return np.arange(min(group.max_households, len(found.ids)))
     counts = _count(found.types)
     types = np.array(found.types)

@@ -177,8 +177,8 @@ def wear_for(units: Batteries, lowest_buy: float) -> tuple[Floats, bool]:
 
     Charging 1 kWh and discharging eta at the same time leaves a battery as it was and uses 1 - eta. At a price p
     below 0 that earns -p*(1 - eta) and wears (1 + eta) * wear, with eta = eta_charge * eta_discharge. The wear of a
-    unit below that bound is raised to a hundredth above it, so that burning is dearer than not, and not as dear; where nothing is below 0 that is
-    too little to count.
+    unit below that bound is raised to a hundredth above it, so that burning is dearer than not, and not as dear.
+    Where nothing is below 0 that is too little to count.
     """
     eta = units.eta_charge * units.eta_discharge
     least = max(-lowest_buy, LEAST_WORTH) * (1 - eta) / (1 + eta)

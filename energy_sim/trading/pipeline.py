@@ -7,7 +7,7 @@ summary = write_run(Path("runs/demo"), request, ledger=None)
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,10 +88,10 @@ def prepare(request: Request) -> tuple[Case, tuple[str, ...]]:
             f" {prices.buy.max():g} EUR/kWh; unserved energy must cost more than energy"
         )
     steps = min(p.forecaster.prediction_size, profiles.steps)
-    count = len(profiles.ids)
+    count, planned_market = len(profiles.ids), planning_market(market, prices)
 
     def optimiser(kind: str) -> Any:
-        return make_optimiser(kind, p.optimizer.engine, storage, market, count, steps, profiles.dt_h)
+        return make_optimiser(kind, p.optimizer.engine, storage, planned_market, count, steps, profiles.dt_h)
 
     case = Case(
         profiles=profiles,
@@ -134,6 +134,19 @@ def market_of(parameters: TradingParameters, prices: Prices, storage: Storage) -
         end_value = max(0.0, eta * (float(prices.buy.mean() + prices.sell.mean()) / 2 - wear))
     fee = o.p2p_transaction_cost + (1 - s.grid_fee_reduction) * s.grid_fee_eur_per_kwh + s.levies_eur_per_kwh
     return Market(fee, o.min_trade_threshold, o.voll_eur_per_kwh, end_value, s.allocation_key)
+
+
+def planning_market(market: Market, prices: Prices) -> Market:
+    """The rules of trade as plans reckon with them.
+
+    Plans take the pool for one in which all that is offered reaches who wants it. With a static key shares lapse, and
+    what batteries discharge for neighbours would end in the grid, for less than it cost. So plans then make use of
+    the pool only where limits of the grid leave nothing else: its fee is above all that trade can save.
+    """
+    if market.key != "static":
+        return market
+    saved = float((prices.buy - np.maximum(prices.sell, 0)).max())
+    return replace(market, fee_eur_per_kwh=max(market.fee_eur_per_kwh, 1.001 * saved))
 
 
 def write_run(

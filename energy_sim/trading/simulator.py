@@ -3,8 +3,8 @@
     result = simulate(case, on_step=lambda done: True)
     result.optimised.grid_buy_kwh.sum()
 
-*Baseline*: own battery, then grid. *Optimised*: forecast, plan the horizon, apply its first step to what really is
-consumed and produced, trade, grid. What a plan gets wrong because the forecast was wrong is settled as it happened.
+*Baseline*: own battery, then grid. *Optimised*: measure this step, forecast those after it, plan the horizon, carry out
+its first step, trade, grid. What a plan gets wrong because the forecast was wrong is settled as it happened.
 """
 
 import logging
@@ -189,13 +189,19 @@ def _plan(case: Case, t: int, stored_kwh: Floats) -> tuple[Plan, bool]:
     measured = _horizon(case, t, profiles.load_kwh[t : t + 1], profiles.pv_kwh[t : t + 1])
     if case.reacts:
         return case.optimiser.plan(measured, stored_kwh), False
-    load = case.load_forecast.predict(t, case.horizon_steps)
-    pv = case.pv_forecast.predict(t, case.horizon_steps)
+    load = _expected(profiles.load_kwh, case.load_forecast, t, case.horizon_steps)
+    pv = _expected(profiles.pv_kwh, case.pv_forecast, t, case.horizon_steps)
     try:
         return case.optimiser.plan(_horizon(case, t, load, pv), stored_kwh), False
     except InfeasibleError as error:
         logger.warning("no plan, rule of thumb used step=%d reason=%s", t, error)
         return case.fallback.plan(measured, stored_kwh), True
+
+
+def _expected(values_kwh: Floats, forecast: Forecaster, t: int, steps: int) -> Floats:
+    """(h, N) of a horizon: the step to be decided as it is measured, those after it as they are forecast."""
+    now = values_kwh[t : t + 1]
+    return np.concatenate([now, forecast.predict(t + 1, steps - 1)]) if steps > 1 else now
 
 
 def _horizon(case: Case, t: int, load_kwh: Floats, pv_kwh: Floats) -> Horizon:

@@ -77,7 +77,10 @@ def test_the_period_that_all_chosen_households_have_is_used_and_noted(tmp_path):
     path = write(tmp_path, rows(["A1"]) + rows(["B1"], HOURS[1:3], first=8) + rows(["C1"], HOURS[2:], first=20))
     p = read_profiles(path, parameters(max_households=2))
     assert p.load_kwh.tolist() == [[2, 8], [3, 9]]
-    assert p.notes == ("cut to the period that all households have, 2026-07-06T01:00:00 to 2026-07-06T03:00:00",)
+    assert p.notes == (
+        "the first 2 of 3 households take part",
+        "cut to the period that all households have, 2026-07-06T01:00:00 to 2026-07-06T03:00:00",
+    )
     assert read_profiles(path, parameters(max_households=3)).load_kwh.tolist() == [[3, 9, 20]]
 
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,11 @@ from energy_sim.trading import tables
 from energy_sim.trading.household_file import read_households
 from energy_sim.trading.ledger.folder import verify_folder
 from energy_sim.trading.ledger.verify import BlockStatus
-from energy_sim.trading.pipeline import LedgerPlace, Request, write_run
+from energy_sim.trading.model import Market, Prices
+from energy_sim.trading.optimiser import make_optimiser
+from energy_sim.trading.pipeline import LedgerPlace, Request, planning_market, prepare, settled, write_run
 from energy_sim.trading.results import BASELINE, read_results
+from energy_sim.trading.simulator import simulate
 from tests.trading.cases import days_of, parameters, write_homes
 from tests.trading.ledger.books import open_book, write_book
 
@@ -242,3 +246,35 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path):
         write_run(tmp_path / name, Request(homes, parameters()), None)
     for name in (*files, "prices.csv", "grid_capacity.csv", "params.json"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
+
+
+# ---- a static key ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["convex", "greedy"])
+def test_with_a_static_key_batteries_do_not_discharge_for_shares_that_lapse(root, kind):
+    given = parameters(
+        simulation={"simulation_steps": 72, "start": "2026-10-05T00:00"},
+        household={"max_households": 10},
+        optimizer={"kind": kind, "engine": "highs"},
+        settlement={"allocation_key": "static"},
+    )
+    request = Request(root / "input" / "homes" / "homes.parquet", given)
+    case, _ = prepare(request)
+    base, planned = settled(case, request, simulate(case))
+    own = replace(case, optimiser=make_optimiser("none", "highs", case.storage, case.market, 10, 24, 1.0), reacts=True)
+    with_own_batteries = settled(own, request, simulate(own))[1]
+    assert planned.cost_eur.sum() <= with_own_batteries.cost_eur.sum() + 1e-6
+    assert with_own_batteries.cost_eur.sum() < base.cost_eur.sum() - 1.0
+    assert (planned.cost_eur <= base.cost_eur + 1e-6).all()
+
+
+def test_plans_see_the_fee_of_a_dynamic_key_as_it_is_and_that_of_a_static_one_above_all_savings():
+    prices = Prices(np.array([0.30, 0.25]), np.array([0.05, -0.10]))
+    dynamic = Market(0.01, 0.0, 10.0, 0.1)
+    assert planning_market(dynamic, prices) is dynamic
+    static = replace(dynamic, key="static")
+    assert planning_market(static, prices) == replace(static, fee_eur_per_kwh=pytest.approx(0.25025, abs=1e-12))
+    dear = replace(static, fee_eur_per_kwh=0.4)
+    assert planning_market(dear, prices) == dear

@@ -148,7 +148,8 @@ def test_a_forecast_of_the_past_does_not_see_what_comes_and_its_errors_are_settl
     for field in ("grid_buy_kwh", "charge_kwh", "discharge_kwh", "p2p_buy_kwh"):
         assert np.array_equal(getattr(one.optimised, field)[:30], getattr(two.optimised, field)[:30])
     assert not np.array_equal(one.optimised.grid_buy_kwh[30:], two.optimised.grid_buy_kwh[30:])
-    assert one.planned_cost_eur[30] == two.planned_cost_eur[30]  # planned before step 30 is known
+    assert np.array_equal(one.planned_cost_eur[:30], two.planned_cost_eur[:30])  # planned before step 30 is known
+    assert one.planned_cost_eur[30] != two.planned_cost_eur[30]  # step 30 itself is measured
     for found in (one, two):
         check_flows(found.optimised, 1.0, 6.0)
 
