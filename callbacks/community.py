@@ -3,14 +3,15 @@
 from typing import Any
 
 import flask
-from dash import Dash, Input, Output, State, dcc
+from dash import Dash, Input, Output, State
 
 from callbacks import community_charts, community_exports, live_view
 from callbacks import community_view as view
+from callbacks.exports import register_export
 from callbacks.services import services
 from energy_sim.errors import EnergySimError
 from layouts import ids
-from layouts.community import COMMUNITY
+from layouts.community import COMMUNITY, EXPORT
 from layouts.components import message_page
 
 
@@ -31,6 +32,7 @@ def page(session: str = "", key: str = "", run: str = "", theme: str = "", **oth
 def register(app: Dash) -> None:
     """Attach the callbacks and addresses."""
     live_view.register(app, COMMUNITY, view.message_since, view.obey_own, "drawCommunity")
+    register_export(app, COMMUNITY, EXPORT, community_exports.export)
 
     @app.callback(
         Output(ids.COMMUNITY_POWER, "figure"),
@@ -74,22 +76,6 @@ def register(app: Dash) -> None:
     )
     def statements(_asked: Any, link: dict[str, str]) -> Any:
         return community_exports.statement_tables(services(), link["session"])
-
-    @app.callback(
-        Output(ids.COMMUNITY_EXPORT, "data"),
-        Input(ids.COMMUNITY_EXPORT_RUN, "n_clicks"),
-        State(ids.COMMUNITY_EXPORT_WHAT, "value"),
-        State(ids.COMMUNITY_EXPORT_KIND, "value"),
-        State(ids.THEME, "data"),
-        State(COMMUNITY.link, "data"),
-        State(COMMUNITY.seen, "data"),
-        prevent_initial_call=True,
-        running=[(Output(ids.COMMUNITY_EXPORT_RUN, "disabled"), True, False)],
-    )
-    def export(_n: int, what: str, kind: str, theme: str | None, link: dict[str, str], seen: Any) -> Any:
-        tick = (seen or {}).get("t")
-        content, name = community_exports.export(services(), link["session"], what, kind, theme or "dark", tick)
-        return dcc.send_bytes(content, name)
 
     @app.callback(
         Output(ids.COMMUNITY_SAVED, "children"),

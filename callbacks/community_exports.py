@@ -11,7 +11,7 @@ from dash import dcc, html
 
 from callbacks.community_charts import power_chart, sankey_chart
 from callbacks.community_view import geometry_of, message_of, static_of
-from callbacks.exports import ASSETS, checked_theme, figure_file, reached, turn
+from callbacks.exports import ASSETS, checked_theme, chosen_file, figure_file, reached, replay_file, turn
 from callbacks.services import Services
 from energy_sim.clock import Event
 from energy_sim.community.economics import Prices, flow_table
@@ -39,15 +39,7 @@ WEEK_S = 7 * 86400.0
 
 
 def export(services: Services, session: str, what: str, kind: str, theme: str, tick: Any) -> tuple[bytes, str]:
-    """A figure or table of the session as a file.
-
-    Args:
-        services: what the process works with.
-        session: the session's id.
-        what: one of `layouts.community.EXPORTS`.
-        kind: png, svg, html or csv.
-        theme: dark or light.
-        tick: the last one in the file; one that the session has not reached is taken as the current one.
+    """A figure or table of the session as a file: a `callbacks.exports.Export` over `layouts.community.EXPORTS`.
 
     Raises:
         DataError: a figure was asked as CSV, or a table as a picture; it is too long; the server is busy.
@@ -58,27 +50,18 @@ def export(services: Services, session: str, what: str, kind: str, theme: str, t
     live, events = services.sessions.live(session), services.sessions.events(session)
     name = f"{what}_{live.local(round(1000 * frame.data.time_s)):%Y%m%d_%H%M%S}.{kind}"
     if what == "replay":
-        if kind != "html":
-            raise DataError("a replay is exported as HTML; choose HTML")
-        with turn():
-            return replay_of(services, session, theme, tick).encode(), name
+        return replay_file(lambda: replay_of(services, session, theme, tick), kind), name
     tables = {
         "statements": lambda: statement_csv(frame.data.months, live.house_ids, live.timezone).encode(),
         "flows": lambda: _flows(live, frame),
         **{table: partial(_ticks, live, events, tick, table) for table in TABLES},
     }
-    if what in tables:
-        if kind != "csv":
-            raise DataError("a table is exported as CSV; choose CSV, or a figure")
-        return tables[what](), name
     figures = {
         "street": lambda: _street(live, frame.data.time_s, frame.data.powers, theme),
         "power": lambda: power_chart(live, events, tick, WEEK_S, theme)[0],
         "sankey": lambda: sankey_chart(frame, theme),
     }
-    if what not in figures:
-        raise DataError(f"export: there is no figure or table {str(what)[:40]!r}; choose one of the list")
-    return figure_file(figures[what](), kind), name
+    return chosen_file(what, kind, tables, figures), name
 
 
 def _flows(live: LiveCommunity, frame: Frame) -> bytes:

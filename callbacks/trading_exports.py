@@ -1,12 +1,13 @@
 """Files from the trading page: pictures and charts of a run, its tables, a replay that opens without a server."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from callbacks import trading_view as view
-from callbacks.exports import ASSETS, checked_theme, figure_file, reached, turn
+from callbacks.exports import ASSETS, checked_theme, chosen_file, reached, replay_file
 from callbacks.services import Services
 from callbacks.trading_summary import savings_chart
 from energy_sim.errors import DataError
@@ -38,15 +39,7 @@ MOST_REPLAYED = 744  # steps: a month of hours
 
 
 def export(services: Services, session: str, what: str, kind: str, theme: str, tick: Any) -> tuple[bytes, str]:
-    """A figure or table of the session's run as a file.
-
-    Args:
-        services: what the process works with.
-        session: the session's id.
-        what: one of `layouts.trading_results.EXPORTS`.
-        kind: png, svg, html or csv.
-        theme: dark or light.
-        tick: the step shown.
+    """A figure or table of a run as a file: a `callbacks.exports.Export` over `layouts.trading_results.EXPORTS`.
 
     Raises:
         DataError: a figure was asked as CSV, or a table as a picture; the run has no such table; the server is busy.
@@ -57,10 +50,7 @@ def export(services: Services, session: str, what: str, kind: str, theme: str, t
     simulation = str(frame.settings[SIMULATION])
     name = f"{run.name}_{what}.{kind}"
     if what == "replay":
-        if kind != "html":
-            raise DataError("a replay is exported as HTML; choose HTML")
-        with turn():
-            return replay_of(services, run, simulation, theme).encode(), name
+        return replay_file(lambda: replay_of(services, run, simulation, theme), kind), name
     return file_of(services, run, what, kind, theme, simulation, tick), name
 
 
@@ -78,23 +68,31 @@ def file_of(
     Raises:
         DataError: as for `export`.
     """
-    if what in TABLES:
-        if kind != "csv":
-            raise DataError("a table is exported as CSV; choose CSV, or a figure")
-        path = services.runs.path(run.name) / f"{what}.csv"
-        if not path.is_file():
-            raise DataError(f"run {run.name}: has no table {what}; it was written elsewhere")
-        return path.read_bytes()
-    if what == "ring":
-        title = f"{view.NAMES[simulation]}, {run.moment(tick).replace('T', ' ') or f'step {tick}'}"
-        return figure_file(plot_ring(view.geometry_of(run.ids), ring_state(run, simulation, tick), theme, title), kind)
-    if what == "savings":
-        if run.households is None:
-            raise DataError(f"run {run.name}: does not say what households saved; it was written elsewhere")
-        return figure_file(savings_chart(run, theme), kind)
-    if what not in dict(CHARTS):
-        raise DataError(f"export: there is no figure or table {str(what)[:40]!r}; choose one of the list")
-    return figure_file(view.figure_of(run, what, bands=False, theme=theme), kind)
+    tables = {name: partial(_table, services, run, name) for name in TABLES}
+    figures = {
+        "ring": lambda: _ring(run, simulation, tick, theme),
+        "savings": lambda: _savings(run, theme),
+        **{name: partial(view.figure_of, run, name, bands=False, theme=theme) for name, _ in CHARTS},
+    }
+    return chosen_file(what, kind, tables, figures)
+
+
+def _table(services: Services, run: RecordedTrading, what: str) -> bytes:
+    path = services.runs.path(run.name) / f"{what}.csv"
+    if not path.is_file():
+        raise DataError(f"run {run.name}: has no table {what}; it was written elsewhere")
+    return path.read_bytes()
+
+
+def _ring(run: RecordedTrading, simulation: str, tick: int, theme: str) -> Any:
+    title = f"{view.NAMES[simulation]}, {run.moment(tick).replace('T', ' ') or f'step {tick}'}"
+    return plot_ring(view.geometry_of(run.ids), ring_state(run, simulation, tick), theme, title)
+
+
+def _savings(run: RecordedTrading, theme: str) -> Any:
+    if run.households is None:
+        raise DataError(f"run {run.name}: does not say what households saved; it was written elsewhere")
+    return savings_chart(run, theme)
 
 
 def ring_state(run: RecordedTrading, simulation: str, tick: int) -> RingState:

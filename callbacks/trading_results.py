@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from callbacks import live_view, trading_exports, trading_ledger, trading_summary
 from callbacks import trading_view as view
-from callbacks.exports import checked_theme
+from callbacks.exports import checked_theme, register_export
 from callbacks.services import Services, services
 from layouts import ids
 from layouts.trading import TRADING, Opened
+from layouts.trading_results import EXPORT
 
 
 def opened(services_: Services, session: str, key: str, run: str, theme: str) -> Opened | None:
@@ -25,6 +26,7 @@ def opened(services_: Services, session: str, key: str, run: str, theme: str) ->
 def register(app: Dash) -> None:
     """Attach the callbacks."""
     live_view.register(app, TRADING, view.message_since, view.obey_own, "drawTrading")
+    register_export(app, TRADING, EXPORT, trading_exports.export)
     app.clientside_callback(
         ClientsideFunction("kraftflyt", "openTrading"),
         Output(ids.TRADING_PAGE, "title"),
@@ -62,22 +64,6 @@ def register(app: Dash) -> None:
     def savings(theme: str | None, link: dict[str, str]) -> Any:
         run = services().sessions.live(link["session"])
         return trading_summary.on_page(trading_summary.savings_chart(run, checked_theme(theme)))
-
-    @app.callback(
-        Output(ids.TRADING_EXPORT, "data"),
-        Input(ids.TRADING_EXPORT_RUN, "n_clicks"),
-        State(ids.TRADING_EXPORT_WHAT, "value"),
-        State(ids.TRADING_EXPORT_KIND, "value"),
-        State(ids.THEME, "data"),
-        State(TRADING.link, "data"),
-        State(TRADING.seen, "data"),
-        prevent_initial_call=True,
-        running=[(Output(ids.TRADING_EXPORT_RUN, "disabled"), True, False)],
-    )
-    def export(_n: int, what: str, kind: str, theme: str | None, link: dict[str, str], seen: Any) -> Any:
-        tick = (seen or {}).get("t")
-        content, name = trading_exports.export(services(), link["session"], what, kind, theme or "dark", tick)
-        return dcc.send_bytes(content, name)
 
     @app.callback(
         Output(ids.TRADING_VERIFIED, "children"),

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc
+from dash import Dash, Input, Output, State
 
 from callbacks import live_view, zones_charts, zones_exports
 from callbacks import zones_view as view
+from callbacks.exports import register_export
 from callbacks.services import services
 from energy_sim.errors import EnergySimError
 from layouts import ids
 from layouts.components import message_page
-from layouts.zones import STORES, data_quality
+from layouts.zones import EXPORT, STORES, data_quality
 
 
 def page(session: str = "", key: str = "", run: str = "", start: str = "", theme: str = "", **_others: Any) -> Any:
@@ -28,6 +29,7 @@ def page(session: str = "", key: str = "", run: str = "", start: str = "", theme
 def register(app: Dash) -> None:
     """Attach the callbacks."""
     live_view.register(app, STORES, view.message_since, view.obey_own, "draw")
+    register_export(app, STORES, EXPORT, zones_exports.export)
 
     @app.callback(
         Output(ids.ZONES_FLOWS, "figure"),
@@ -67,22 +69,6 @@ def register(app: Dash) -> None:
     )
     def compare(_n: int, seq: int | None, theme: str | None, link: dict[str, str]) -> Any:
         return zones_charts.comparison(services(), link["session"], seq, theme or "dark")
-
-    @app.callback(
-        Output(ids.ZONES_EXPORT, "data"),
-        Input(ids.ZONES_EXPORT_RUN, "n_clicks"),
-        State(ids.ZONES_EXPORT_WHAT, "value"),
-        State("zones-export-kind", "value"),
-        State(ids.THEME, "data"),
-        State(ids.LINK, "data"),
-        State(ids.SEEN, "data"),
-        prevent_initial_call=True,
-        running=[(Output(ids.ZONES_EXPORT_RUN, "disabled"), True, False)],
-    )
-    def export(_n: int, what: str, kind: str, theme: str | None, link: dict[str, str], seen: Any) -> Any:
-        tick = (seen or {}).get("t")
-        content, name = zones_exports.export(services(), link["session"], what, kind, theme or "dark", tick)
-        return dcc.send_bytes(content, name)
 
     @app.callback(
         Output(ids.ZONES_SAVED, "children"),

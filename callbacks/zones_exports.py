@@ -1,6 +1,7 @@
 """Files from the zones page: figures, tables, a replay, a saved run."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 from dash import dcc
 
-from callbacks.exports import ASSETS, checked_theme, figure_file, reached, turn
+from callbacks.exports import ASSETS, checked_theme, chosen_file, reached, replay_file, turn
 from callbacks.services import Services
 from callbacks.zones_view import static_of
 from energy_sim.clock import Event, settings_at
@@ -32,15 +33,7 @@ from layouts.replay import replay_page
 
 
 def export(services: Services, session: str, what: str, kind: str, theme: str, tick: Any) -> tuple[bytes, str]:
-    """A figure or table of the session as a file.
-
-    Args:
-        services: what the process works with.
-        session: the session's id.
-        what: one of `layouts.zones.EXPORTS`.
-        kind: png, svg, html or csv.
-        theme: dark or light.
-        tick: the last day in the file; a day that is not one the session has reached is taken as the current one.
+    """A figure or table of the session as a file: a `callbacks.exports.Export` over `layouts.zones.EXPORTS`.
 
     Raises:
         DataError: a figure was asked as CSV, or a table as a picture; the server is busy.
@@ -50,10 +43,7 @@ def export(services: Services, session: str, what: str, kind: str, theme: str, t
     period = live.history(events, tick)
     day = str(period.dates[-1])
     if what == "replay":
-        if kind != "html":
-            raise DataError("a replay is exported as HTML; choose HTML")
-        with turn():
-            return replay_of(services, session, theme, period, events).encode(), f"replay_{day}.html"
+        return replay_file(lambda: replay_of(services, session, theme, period, events), kind), f"replay_{day}.html"
     return file_of(period, live.changes(events), what, kind, theme), f"{what}_{day}.{kind}"
 
 
@@ -71,21 +61,18 @@ def file_of(period: Period, changes: Mapping[int, Settings], what: str, kind: st
         DataError: a figure was asked as CSV, or a table as a picture; there is none of the name; the server is busy.
     """
     tables, theme = tables_of(period, changes), checked_theme(theme)
-    if what in tables:
-        if kind != "csv":
-            raise DataError("a table is exported as CSV; choose CSV, or a figure")
-        return tables[what].to_csv(index=False).encode()
-    if kind == "csv":
-        raise DataError("a figure is exported as PNG, SVG or HTML; choose one of them, or a table")
-    drawn = {
+    figures = {
         "network": lambda: _network_figure(plot_energy_exchange_curved, period, theme),
         "split": lambda: _network_figure(plot_energy_exchange_split_import_export, period, theme),
         "flows": lambda: plot_energy_flows_summary(tables["daily_summary"], theme),
         "reservoirs": lambda: plot_reservoir_levels(tables["zone_metrics"], period.network, theme),
     }
-    if what not in drawn:
-        raise DataError(f"export: there is no figure or table {str(what)[:40]!r}; choose one of the list")
-    return figure_file(drawn[what](), kind)
+    csv = {name: partial(_csv, rows) for name, rows in tables.items()}
+    return chosen_file(what, kind, csv, figures)
+
+
+def _csv(rows: pd.DataFrame) -> bytes:
+    return rows.to_csv(index=False).encode()
 
 
 def replay_of(services: Services, session: str, theme: str, period: Period, events: tuple[Event, ...]) -> str:

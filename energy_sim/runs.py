@@ -42,6 +42,7 @@ _OF_A_RUN = (
     "grid_capacity.csv",
     "ledger.jsonl",
     "anchor.json",
+    "checksums.json",
     *(f"{table}.{kind}" for table in (*_TABLES, *_TRADING_TABLES) for kind in ("csv", "parquet")),
     *(f"figures/{figure}.{kind}" for figure in _FIGURES for kind in ("html", "png", "svg")),
 )

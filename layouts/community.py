@@ -7,9 +7,10 @@ from dash import dcc, html
 
 from layouts import ids
 from layouts.components import graph, slider, switch
-from layouts.live import Transport, caption, live_ids, live_stores, tabs, transport
+from layouts.live import ExportIds, Transport, caption, export_row, live_ids, live_stores, tabs, transport
 
 COMMUNITY = live_ids("community-")
+EXPORT = ExportIds(ids.COMMUNITY_EXPORT, ids.COMMUNITY_EXPORT_WHAT, ids.COMMUNITY_EXPORT_KIND, ids.COMMUNITY_EXPORT_RUN)
 TIME_SCALES = (1, 10, 60, 300, 900, 3600)
 WINDOWS = ((3600, "1 hour"), (86_400, "1 day"), (604_800, "1 week"))
 PRICES = (
@@ -222,8 +223,6 @@ def _settings(page: CommunityPage) -> list[Any]:
 
 
 def _export(page: CommunityPage) -> list[Any]:
-    kinds = [{"label": text, "value": name} for name, text in EXPORTS]
-    formats = [{"label": f" {kind.upper()}", "value": kind} for kind in ("png", "svg", "html", "csv")]
     save: list[Any] = []
     if page.can_save:
         save = [
@@ -231,23 +230,7 @@ def _export(page: CommunityPage) -> list[Any]:
             html.Span(id=ids.COMMUNITY_SAVED, role="status"),
         ]
     return [
-        html.Div(
-            [
-                dcc.Dropdown(
-                    id=ids.COMMUNITY_EXPORT_WHAT,
-                    options=kinds,
-                    value="street",
-                    clearable=False,
-                    className="kf-dropdown",
-                ),
-                dcc.RadioItems(
-                    id=ids.COMMUNITY_EXPORT_KIND, options=formats, value="png", inline=True, className="kf-radio"
-                ),
-                html.Button("Download", id=ids.COMMUNITY_EXPORT_RUN, className="kf-button kf-primary", type="button"),
-                dcc.Download(id=ids.COMMUNITY_EXPORT),
-            ],
-            className="kf-row",
-        ),
+        export_row(EXPORT, EXPORTS, "street"),
         html.Div(save, className="kf-row"),
         html.H3("The same ticks from the command line"),
         html.Pre(id="community-command-line", className="kf-code", tabIndex="0"),

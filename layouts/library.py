@@ -5,6 +5,7 @@ from typing import Any
 from dash import dcc, html
 
 from layouts import community, ids, trading_results, zones
+from layouts.live import export_kinds
 
 FILES = {
     "zones": [
@@ -17,7 +18,6 @@ FILES = {
         if name != "replay"
     ],
 }
-KINDS = ("png", "svg", "html", "csv")
 
 
 def library_page(runs: Any, names: list[str]) -> html.Main:
@@ -64,13 +64,12 @@ def file_choices(room: str) -> list[dict[str, str]]:
 
 def _file(choices: list[dict[str, str]]) -> html.Div:
     files = file_choices("zones")
-    kinds = [{"label": f" {kind.upper()}", "value": kind} for kind in KINDS]
     look = {"className": "kf-dropdown"}
     return html.Div(
         [
             dcc.Dropdown(id=ids.LIBRARY_FILE_RUN, options=choices, placeholder="Run", **look),
             dcc.Dropdown(id=ids.LIBRARY_FILE_WHAT, options=files, value="network", clearable=False, **look),
-            dcc.RadioItems(id=ids.LIBRARY_FILE_KIND, options=kinds, value="png", inline=True, className="kf-radio"),
+            export_kinds(ids.LIBRARY_FILE_KIND),
             html.Button("Download", id=ids.LIBRARY_FILE_GET, className="kf-button kf-primary", type="button"),
             dcc.Download(id=ids.LIBRARY_FILE),
         ],

@@ -9,6 +9,8 @@ from dash import dcc, html
 from layouts import ids
 from layouts.components import command_button
 
+KINDS = ("png", "svg", "html", "csv")  # of files that a page exports
+
 
 @dataclass(frozen=True, slots=True)
 class LiveIds:
@@ -106,6 +108,42 @@ def caption(name: str) -> html.P:
 def quiet(slider: html.Div) -> html.Div:
     """A slider that sends nothing by itself: a button of the page uses its value."""
     return html.Div(slider, **{"data-quiet": "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class ExportIds:
+    """Ids of the parts of a page's export row."""
+
+    download: str
+    what: str
+    kind: str
+    button: str
+
+
+def export_row(own: ExportIds, choices: Sequence[tuple[str, str]], first: str) -> html.Div:
+    """What to export and as what, and the button.
+
+    Args:
+        own: the ids of its parts.
+        choices: (name, text) of figures and tables.
+        first: the name chosen as the page opens.
+    """
+    what = [{"label": text, "value": name} for name, text in choices]
+    return html.Div(
+        [
+            dcc.Dropdown(id=own.what, options=what, value=first, clearable=False, className="kf-dropdown"),
+            export_kinds(own.kind),
+            html.Button("Download", id=own.button, className="kf-button kf-primary", type="button"),
+            dcc.Download(id=own.download),
+        ],
+        className="kf-row",
+    )
+
+
+def export_kinds(kind_id: str) -> dcc.RadioItems:
+    """The formats of a file, PNG first."""
+    kinds = [{"label": f" {kind.upper()}", "value": kind} for kind in KINDS]
+    return dcc.RadioItems(id=kind_id, options=kinds, value=KINDS[0], inline=True, className="kf-radio")
 
 
 def tabs(panes: Sequence[tuple[str, str, Any]], tabs_id: str) -> html.Section:

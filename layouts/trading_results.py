@@ -8,7 +8,7 @@ from dash import dcc, html
 
 from layouts import ids
 from layouts.components import graph, slider
-from layouts.live import Transport, caption, transport
+from layouts.live import ExportIds, Transport, caption, export_row, transport
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)  # steps a second
 CHARTS = (
@@ -30,7 +30,7 @@ EXPORTS = (
     ("steps", "Table: steps, prices and limits"),
     ("replay", "Replay (HTML)"),
 )
-KINDS = ("png", "svg", "html", "csv")
+EXPORT = ExportIds(ids.TRADING_EXPORT, ids.TRADING_EXPORT_WHAT, ids.TRADING_EXPORT_KIND, ids.TRADING_EXPORT_RUN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,8 @@ def summary_pane(
             else []
         ),
         households,
-        *_exports(),
+        html.H3("Export"),
+        export_row(EXPORT, EXPORTS, "ring"),
         html.P(run, className="kf-caption"),
     ]
 
@@ -180,26 +181,6 @@ def long_table(columns: list[tuple[str, int | None]], rows: list[list[Any]], cap
     """
     content = {"heads": columns, "rows": rows, "caption": caption}
     return html.Div(className="kf-long-table", **{"data-table": json.dumps(content, separators=(",", ":"))})
-
-
-def _exports() -> list[Any]:
-    what = [{"label": text, "value": name} for name, text in EXPORTS]
-    kinds = [{"label": f" {kind.upper()}", "value": kind} for kind in KINDS]
-    look = {"clearable": False, "className": "kf-dropdown"}
-    return [
-        html.H3("Export"),
-        html.Div(
-            [
-                dcc.Dropdown(id=ids.TRADING_EXPORT_WHAT, options=what, value="ring", **look),
-                dcc.RadioItems(
-                    id=ids.TRADING_EXPORT_KIND, options=kinds, value="png", inline=True, className="kf-radio"
-                ),
-                html.Button("Download", id=ids.TRADING_EXPORT_RUN, className="kf-button kf-primary", type="button"),
-                dcc.Download(id=ids.TRADING_EXPORT),
-            ],
-            className="kf-row",
-        ),
-    ]
 
 
 def ledger_pane(said: list[Any], blocks: list[dict[str, Any]], *, has_ledger: bool) -> list[Any]:

@@ -8,9 +8,10 @@ from dash import dcc, html
 from energy_sim.zones.model import Fill
 from layouts import ids
 from layouts.components import flows_legend, graph, slider, switch, table
-from layouts.live import Transport, caption, live_ids, live_stores, quiet, tabs, transport
+from layouts.live import ExportIds, Transport, caption, export_row, live_ids, live_stores, quiet, tabs, transport
 
 STORES = live_ids()
+EXPORT = ExportIds(ids.ZONES_EXPORT, ids.ZONES_EXPORT_WHAT, ids.ZONES_EXPORT_KIND, ids.ZONES_EXPORT_RUN)
 
 SWITCHES = (
     ("wind", "Wind", "Phase 1: wind covers demand in its own zone"),
@@ -243,8 +244,6 @@ def data_quality(quality: DataQuality) -> list[Any]:
 
 
 def _export(page: ZonesPage) -> list[Any]:
-    kinds = [{"label": text, "value": name} for name, text in EXPORTS]
-    formats = [{"label": f" {kind.upper()}", "value": kind} for kind in ("png", "svg", "html", "csv")]
     save = (
         []
         if not page.can_save
@@ -254,17 +253,7 @@ def _export(page: ZonesPage) -> list[Any]:
         ]
     )
     return [
-        html.Div(
-            [
-                dcc.Dropdown(
-                    id=ids.ZONES_EXPORT_WHAT, options=kinds, value="network", clearable=False, className="kf-dropdown"
-                ),
-                dcc.RadioItems(id="zones-export-kind", options=formats, value="png", inline=True, className="kf-radio"),
-                html.Button("Download", id=ids.ZONES_EXPORT_RUN, className="kf-button kf-primary", type="button"),
-                dcc.Download(id=ids.ZONES_EXPORT),
-            ],
-            className="kf-row",
-        ),
+        export_row(EXPORT, EXPORTS, "network"),
         html.Div(save, className="kf-row"),
         html.H3("The same days from the command line"),
         html.Pre(id="zones-command-line", className="kf-code", tabIndex="0"),

@@ -17,6 +17,7 @@ _COPIED = (
     "summary.json",
     "ledger.jsonl",
     "anchor.json",
+    "checksums.json",
 )
 
 

@@ -23,6 +23,7 @@ from energy_sim.runs import whole_folder, write_json, write_tables
 from energy_sim.trading.data import read_profiles
 from energy_sim.trading.grid_capacity import make_grid_capacity, write_grid_capacity
 from energy_sim.trading.ledger.anchor import append_anchor, check_anchors_file
+from energy_sim.trading.ledger.checksums import write_checksums
 from energy_sim.trading.ledger.export import export_ledger
 from energy_sim.trading.ledger.store import Ledger
 from energy_sim.trading.model import Accounts, GridCapacity, Market, Prices, Storage
@@ -201,6 +202,8 @@ def write_run(
                 "ledger_blocks": anchor.blocks,
             }
         write_json(folder / "summary.json", summary)
+        if book is not None and ledger is not None:
+            write_checksums(folder, ledger.operator_key)
     logger.info("trading run written steps=%d households=%d folder=%s", result.steps, len(case.profiles.ids), target)
     return summary
 

@@ -19,7 +19,8 @@ from tests.trading.seed_folder import write_seed_folder
 
 WEEK = ROOT / "input" / "homes" / "week.csv"
 FILES = [
-    "anchor.json", "baseline_results.csv", "baseline_results.parquet", "grid_capacity.csv", "households.csv",
+    "anchor.json", "baseline_results.csv", "baseline_results.parquet", "checksums.json", "grid_capacity.csv",
+    "households.csv",
     "households.parquet", "ledger.jsonl", "optimized_results.csv", "optimized_results.parquet", "params.json",
     "prices.csv", "steps.csv", "steps.parquet", "summary.json",
 ]  # fmt: skip

@@ -47,7 +47,7 @@ def test_a_run_of_its_own_keeps_every_file_and_its_ledger_still_holds(own, tmp_p
     store = RunStore(tmp_path / "runs")
     name = import_run(own, store.folder)
     files = {path.name: path.read_bytes() for path in own.iterdir()}
-    assert len(files) == 14
+    assert len(files) == 15
     assert {path.name: path.read_bytes() for path in store.path(name).iterdir()} == files
     assert verify_folder(store.path(name)).first_bad == ""
     assert open_playback(store, name).moment(11) == "2026-07-06T11:00"

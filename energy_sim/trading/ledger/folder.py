@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from energy_sim.errors import DataError, LedgerError
 from energy_sim.trading.ledger.anchor import ANCHOR_FILE, read_anchor, read_anchors
+from energy_sim.trading.ledger.checksums import check_checksums
 from energy_sim.trading.ledger.export import LEDGER_FILE, read_export
 from energy_sim.trading.ledger.records import UWH_PER_KWH, StoredLedger, decode_trade
 from energy_sim.trading.ledger.verify import BlockStatus, Finding, Verification, verify, with_findings
@@ -67,6 +68,7 @@ def verify_folder(
     findings += _summary(folder / SUMMARY_FILE, stored, found)
     for name in RESULTS_FILES:
         findings += _results(folder / name, stored)
+    findings += check_checksums(folder, stored.identity.operator_key.hex())
     return with_findings(found, findings)
 
 
