@@ -371,16 +371,10 @@
   const local = s => new Date(1000 * s + 60000 * page.last.o).toISOString().slice(0, 23);
 
   /** A day of a small street, an hour at a time, for the overview. */
-  kf.streetPreview = function (place, { static: fixed, messages }) {
-    const net = kf.street.mount(place, fixed.geometry, { houses: fixed.houses, label: 'A small street over a day, an hour at a time', still: true, maxHeight: () => 420 });
-    let i = 8;
-    const show = () => { const m = messages[i % messages.length]; net.update(picture(m, housesOf(m))); i++; };
-    show();
-    const timer = setInterval(() => {
-      if (!place.isConnected) { clearInterval(timer); net.destroy(); }
-      else if (!document.hidden && !matchMedia('(prefers-reduced-motion: reduce)').matches) show();
-    }, 1500);
-  };
+  (kf.previews = kf.previews || {}).community = (place, fixed) => ({
+    drawing: kf.street.mount(place, fixed.geometry, { houses: fixed.houses, label: 'A small street over a day, an hour at a time', still: true, maxHeight: () => 420 }),
+    first: 8, state: m => picture(m, housesOf(m)),
+  });
 
   (live.replays = live.replays || {}).community = drawCommunity;
   kf.communityPage = () => page && live.page() === page ? page : null;

@@ -190,27 +190,24 @@
     if (act && act() !== false) event.preventDefault();
   });
 
-  // --- small live pictures of the overview ---
-  const PREVIEWS = {
-    '[data-preview]': zonesPreview,
-    '[data-street-preview]': (place, data) => kf.streetPreview && kf.streetPreview(place, data),
-    '[data-ring-preview]': (place, data) => kf.ringPreview && kf.ringPreview(place, data),
-  };
+  // --- small live pictures of the overview: kf.previews[room](place, fixed) -> {drawing, first, state(message)} ---
+  const PREVIEWS = { zones: 'preview', community: 'streetPreview', trading: 'ringPreview' }; // data of their places
   function mountPreviews() {
-    for (const [selector, show] of Object.entries(PREVIEWS)) {
-      document.querySelectorAll(selector + ':not([data-ready])').forEach(place => {
+    for (const [room, name] of Object.entries(PREVIEWS)) {
+      document.querySelectorAll(`[data-${name.replace('P', '-p')}]:not([data-ready])`).forEach(place => {
         place.dataset.ready = '1';
-        show(place, JSON.parse(place.dataset.preview || place.dataset.streetPreview || place.dataset.ringPreview));
+        const { static: fixed, messages } = JSON.parse(place.dataset[name]);
+        playPreview(place, messages, kf.previews[room](place, fixed));
       });
     }
   }
-  function zonesPreview(place, { static: fixed, messages }) {
-    const net = kf.network.mount(place, fixed.geometry, { label: 'Energy exchange between zones, a few days in turn' });
-    let i = 0;
-    const show = () => { net.update(kf.networkTick(fixed, messages[i % messages.length])); i++; };
+  /** Messages in turn from the first one on, while the place is there and seen. */
+  function playPreview(place, messages, { drawing, first, state }) {
+    let i = first;
+    const show = () => drawing.update(state(messages[i++ % messages.length]));
     show();
     const timer = setInterval(() => {
-      if (!place.isConnected) clearInterval(timer);
+      if (!place.isConnected) { clearInterval(timer); drawing.destroy(); }
       else if (!document.hidden && !matchMedia('(prefers-reduced-motion: reduce)').matches) show();
     }, 1500);
   }

@@ -128,16 +128,10 @@
   }
 
   /** A day of a small community, an hour at a time, for the overview. */
-  kf.ringPreview = function (place, { static: fixed, messages }) {
-    const ring = kf.ring.mount(place, fixed.geometry, { label: 'Neighbours trade over a day, an hour at a time', maxHeight: () => 420 });
-    let i = 8;
-    const show = () => { ring.update(kf.ringState(fixed, messages[i % messages.length])); i++; };
-    show();
-    const timer = setInterval(() => {
-      if (!place.isConnected) { clearInterval(timer); ring.destroy(); }
-      else if (!document.hidden && !matchMedia('(prefers-reduced-motion: reduce)').matches) show();
-    }, 1500);
-  };
+  (kf.previews = kf.previews || {}).trading = (place, fixed) => ({
+    drawing: kf.ring.mount(place, fixed.geometry, { label: 'Neighbours trade over a day, an hour at a time', maxHeight: () => 420 }),
+    first: 8, state: m => kf.ringState(fixed, m),
+  });
 
   (live.replays = live.replays || {}).trading = drawTrading;
   /** For tests: what the page holds. */

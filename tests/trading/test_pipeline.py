@@ -314,7 +314,7 @@ def test_a_run_takes_the_place_of_an_earlier_one_and_a_failed_one_leaves_it_alon
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     write_run(out, Request(homes, parameters(optimizer={"kind": "none"}, ledger={"enabled": False})), ledger)
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        ["mine.txt", *(name for name in FILES if name not in {"anchor.json", "ledger.jsonl"})]
+        ["mine.txt", *(name for name in FILES if name not in {"anchor.json", "checksums.json", "ledger.jsonl"})]
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([out.name, "homes.csv"])
 
