@@ -372,7 +372,7 @@
 
   /** A day of a small street, an hour at a time, for the overview. */
   (kf.previews = kf.previews || {}).community = (place, fixed) => ({
-    drawing: kf.street.mount(place, fixed.geometry, { houses: fixed.houses, label: 'A small street over a day, an hour at a time', still: true, maxHeight: () => 420 }),
+    drawing: kf.street.mount(place, fixed.geometry, { houses: fixed.houses, label: 'A small street over a day, an hour at a time', maxHeight: () => 420 }),
     first: 8, state: m => picture(m, housesOf(m)),
   });
 

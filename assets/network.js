@@ -65,7 +65,7 @@
     if (parent) parent.appendChild(e);
     return e;
   }
-  function html(name, cls, parent) {
+  function element(name, cls, parent) {
     const e = document.createElement(name);
     e.className = cls;
     if (parent) parent.appendChild(e);
@@ -246,8 +246,8 @@
   // --- the public handle -------------------------------------------------------------------------------------------
   function mount(container, geometry, options) {
     const opt = Object.assign({ label: 'Energy exchange between zones', compact: null, compactBelow: 520 }, options);
-    const root = html('div', 'kf-net', container);
-    const note = html('div', 'kf-net-note', root), tip = html('div', 'kf-net-tip', root);
+    const root = element('div', 'kf-net', container);
+    const note = element('div', 'kf-net-note', root), tip = element('div', 'kf-net-tip', root);
     tip.setAttribute('role', 'tooltip'); tip.id = 'kf-net-tip-' + (++mounted); tip.hidden = true;
     let g = geometry, host = null, d = null, last = null, split = false, live = new Map(), shown = null;
 
@@ -256,7 +256,7 @@
       g = next;
       if (host) host.remove();
       root.classList.toggle('kf-compact', !g.legend);
-      host = html('div', 'kf-net-picture', null);
+      host = element('div', 'kf-net-picture', null);
       root.insertBefore(host, root.firstChild);
       d = drawing(host, g, opt.label);
       d.nodes.forEach((n, i) => listen(n.group, () => nodeTip(i)));
@@ -371,9 +371,9 @@
       shown = { target, content };
       tip.replaceChildren();
       content().forEach(([left, right], i) => {
-        const row = html('div', i ? 'kf-tip-row' : 'kf-tip-head', tip);
-        html('span', '', row).textContent = left;
-        if (right) html('span', 'kf-tip-value', row).textContent = right;
+        const row = element('div', i ? 'kf-tip-row' : 'kf-tip-head', tip);
+        element('span', '', row).textContent = left;
+        if (right) element('span', 'kf-tip-value', row).textContent = right;
       });
       tip.hidden = false;
       const area = root.getBoundingClientRect(), box = (target.querySelector('.kf-hit') || target).getBoundingClientRect();
@@ -426,5 +426,5 @@
   }
 
   window.kraftflyt = window.kraftflyt || {};
-  window.kraftflyt.network = { mount, ribbon, splitPaths, arrowWidth, formatEnergy, formatNumber };
+  window.kraftflyt.network = { mount, ribbon, splitPaths, arrowWidth, formatEnergy, formatNumber, element };
 })();

@@ -12,14 +12,14 @@
 (function () {
   'use strict';
   const kf = window.kraftflyt = window.kraftflyt || {};
+  const { element } = kf.network;
   const NBSP = '\u00a0', GAP = 4, POINTS = 20, LEAST = 0.005, ALONG = [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78];
   const KINDS = ['trade', 'buy', 'sell'], TONES = { trade: 'two-hop', buy: 'import', sell: 'export' };
   const STATUS = ['doing well', 'normal', 'struggling'], SIGNS = ['▲', '●', '▼'], SIGN_TONES = ['export', 'muted', 'import'];
-  const EASE_MS = 350, FRAME_MS = 1000 / 30, PATHS_MAX = 6000, DOT_GAP = 26;
+  const EASE_MS = 350, PATHS_MAX = 6000, DOT_GAP = 26;
   const [SOC, WALLET, SAVED, MADE, USED, BUY, SELL, P2P_BUY, P2P_SELL, CHARGE, DISCHARGE, CURTAILED, UNSERVED] = Array(13).keys();
   const FONT = "Inter, 'DejaVu Sans', sans-serif";
   const TOKENS = ['bg', 'panel', 'ink', 'muted', 'grid', 'pill', 'node', 'node-line', 'export', 'import', 'two-hop', 'idle', 'flow', 'wind', 'hydro', 'unmet', 'accent'];
-  let mounted = 0;
 
   // --- formulas shared with Python ---------------------------------------------------------------------------------
   function bezier(ax, ay, cx, cy, bx, by, t) {
@@ -75,30 +75,23 @@
   const money = eur => kf.network.formatNumber(eur, Math.abs(eur) < 99.995 ? 2 : 0);
   const formatMoney = (eur, signed) => signed ? SIGNS[signOf(eur)] + NBSP + (signOf(eur) === 0 ? '+' : '') + money(eur) : money(eur);
 
-  function element(name, cls, parent) {
-    const e = document.createElement(name);
-    e.className = cls;
-    if (parent) parent.appendChild(e);
-    return e;
-  }
-
   // --- the public handle -------------------------------------------------------------------------------------------
   function mount(place, geometry, options) {
     const opt = Object.assign({ label: 'Ring of homes', compactGeometry: null, compactBelow: 520, maxHeight: () => Math.max(420, window.innerHeight - 176), onSelect: null, onHidden: null }, options);
-    const id = 'kf-ring-' + (++mounted), root = element('div', 'kf-ring', place), stage = element('div', 'kf-ring-stage', root);
-    const canvases = ['kf-ring-arrows', 'kf-ring-moving', 'kf-ring-homes'].map(cls => element('canvas', 'kf-ring-canvas ' + cls, stage));
-    const [low, dots, top] = canvases.map(c => { c.width = 0; c.setAttribute('aria-hidden', 'true'); return c.getContext('2d'); });
-    const tipBox = element('div', 'kf-ring-tip', stage), note = element('div', 'kf-ring-note', root), legend = element('div', 'kf-ring-legend', root), live = element('div', 'kf-ring-live', root);
-    stage.tabIndex = 0; stage.setAttribute('role', 'application'); stage.setAttribute('aria-roledescription', 'ring drawing');
-    stage.setAttribute('aria-label', opt.label + '. Left and right go from home to home and to the grid, up and down through the arrows there, Enter selects, Escape leaves.');
-    tipBox.setAttribute('role', 'tooltip'); tipBox.id = id + '-tip'; tipBox.hidden = true;
-    live.setAttribute('aria-live', 'polite');
-    const calm = window.matchMedia('(prefers-reduced-motion: reduce)');
-    let g, shapes, scale = 1, ratio = 1, colors = {}, last = null, inView = true, dirty = true, barFull = 0, hiddenAmounts = 0, undrawn = 0;
-    let arrows = new Map(), order = [], paths = new Map(), easeStart = 0, easeMs = EASE_MS, lastUpdate = 0, frame = 0, lastFrame = 0;
+    const S = kf.stage(place, {
+      name: 'ring', label: opt.label + '. Left and right go from home to home and to the grid, up and down through the arrows there, Enter selects, Escape leaves.',
+      canvases: ['arrows', 'moving', 'homes'], tokens: TOKENS, geometry, compact: opt.compactGeometry, compactBelow: opt.compactBelow, maxHeight: opt.maxHeight,
+      use: setGeometry, resized, redraw, settle: rest, catchUp: () => { if (!easeStart) settle(); redraw(); }, moves, frame: drawFrame,
+      track, leave: away, click: onClick, key: onKey, focus: onFocus, blur: onBlur,
+    });
+    const { root, stage, canvases, tip: tipBox, legend, calm, colors, visible, run, point } = S, [low, dots, top] = canvases.map(c => c.getContext('2d'));
+    const note = element('div', 'kf-ring-note', null);
+    legend.before(note);
+    let g, shapes, scale = 1, last = null, barFull = 0, hiddenAmounts = 0, undrawn = 0;
+    let arrows = new Map(), order = [], paths = new Map(), easeStart = 0, easeMs = EASE_MS, lastUpdate = 0;
     let selected = null, focused = null, hovered = null, tipped = null, pointer = null;
     const timing = { update: 0, draw: 0, draws: 0, frames: 0, particles: 0 };
-    const count = () => g.homes.length, visible = () => inView && !document.hidden;
+    const count = () => g.homes.length;
 
     function setGeometry(next) {
       g = next;
@@ -148,7 +141,8 @@
       for (const h of last.homes) barFull = Math.max(barFull, h[MADE], h[USED]);
       placeAmounts();
     }
-    const settle = () => { for (const [key, a] of arrows) if (a.target) a.shown = a.target; else arrows.delete(key); easeStart = 0; };
+    function settle() { for (const [key, a] of arrows) if (a.target) a.shown = a.target; else arrows.delete(key); easeStart = 0; }
+    function rest() { settle(); S.wipe(dots); }
     const wantsAmount = a => !g.dots && (a.kind === 'trade' || count() <= g.gridAmountsMax);
     /** Boxes for amounts, the place of the step before first: a number that can stay does not jump. */
     function placeAmounts() {
@@ -199,11 +193,10 @@
     // --- drawing ---
     const lit = () => focused !== null && focused.home !== undefined ? focused.home : hovered !== null ? hovered : selected;
     const litArrow = a => { const one = focused && focused.arrow !== undefined ? focused.arrow : tipped && tipped.kind === 'arrow' ? tipped.index : null; if (one !== null && arrows.has(one)) return a.path.key === one; const home = lit(); return home === null || a.start === home || a.end === home; };
-    function start(pen) { pen.setTransform(ratio * scale, 0, 0, ratio * scale, 0, 0); pen.clearRect(0, 0, g.width, g.height); }
     function redrawLow() {
-      if (!visible() || !canvases[0].width) { dirty = true; return; }
+      if (S.missed()) return;
       const begun = performance.now();
-      start(low);
+      S.wipe(low);
       low.lineJoin = 'round'; low.lineWidth = 1.2; low.strokeStyle = colors.panel;
       for (const a of [...arrows.values()].sort((p, q) => q.shown - p.shown)) {
         if (a.shown < 0.15) continue;
@@ -221,15 +214,15 @@
       timing.draw = performance.now() - begun; timing.draws++;
     }
     function redrawTop() {
-      if (!visible() || !canvases[2].width) { dirty = true; return; }
-      start(top);
+      if (S.missed()) return;
+      S.wipe(top);
       top.lineJoin = top.lineCap = 'round';
       drawHub();
       if (g.dots) g.homes.forEach((_, i) => drawDot(i)); else g.homes.forEach((_, i) => drawHome(i));
       if (!g.dots) drawAmounts();
       drawRings();
     }
-    function redraw() { dirty = false; redrawLow(); redrawTop(); }
+    function redraw() { redrawLow(); redrawTop(); }
     function font(px, weight) { top.font = `${weight} ${Math.max(px, 9.5 / scale)}px ${FONT}`; }
     function text(string, x, y, px, weight, color, align, halo) {
       font(px, weight); top.textAlign = align || 'center'; top.textBaseline = 'middle';
@@ -347,7 +340,7 @@
     // --- particles and frames ---
     function drawParticles(dt) {
       const begun = performance.now();
-      start(dots);
+      S.wipe(dots);
       dots.fillStyle = colors.flow; dots.globalAlpha = 0.9; dots.beginPath();
       for (const a of arrows.values()) {
         if (a.shown < 1.8 || !litArrow(a)) continue;
@@ -362,28 +355,13 @@
       dots.fill();
       timing.particles = performance.now() - begun; timing.frames++;
     }
-    /** Frames are asked for only while something moves where it can be seen. */
-    function run() { if (!frame && visible() && last && canvases[0].width && (easeStart || (!calm.matches && order.length))) frame = requestAnimationFrame(step); }
-    function step(now) {
-      frame = 0;
-      if (!visible()) return;
-      if (now - lastFrame >= FRAME_MS - 4) {
-        const dt = Math.min((now - lastFrame) / 1000, 0.1);
-        lastFrame = now;
-        if (easeStart) { ease(performance.now()); redrawLow(); }
-        if (!calm.matches) drawParticles(dt);
-      }
-      run();
-    }
-    function wake() {
-      if (!visible()) { cancelAnimationFrame(frame); frame = 0; return; }
-      if (calm.matches) { settle(); dots.clearRect(0, 0, g.width, g.height); dirty = true; }
-      if (dirty) { if (!easeStart) settle(); redraw(); }
-      run();
+    function moves() { return last && canvases[0].width && (easeStart || (!calm.matches && order.length)); }
+    function drawFrame(dt) {
+      if (easeStart) { ease(performance.now()); redrawLow(); }
+      if (!calm.matches) drawParticles(dt);
     }
 
     // --- what is where ---
-    const point = event => { const box = canvases[0].getBoundingClientRect(); return [(event.clientX - box.left) / scale, (event.clientY - box.top) / scale]; };
     function nodeAt(x, y) {
       const [hx, hy, hr] = g.hub, [w, h] = g.block;
       if (Math.hypot(x - hx, y - hy) <= hr) return { kind: 'grid', index: -1 };
@@ -437,13 +415,7 @@
       if (!tipped) return;
       const lines = tipLines(tipped.kind, tipped.index);
       if (!lines) { hideTip(); return; }
-      tipBox.replaceChildren();
-      lines.forEach((line, i) => {
-        const row = element('div', i ? 'kf-ring-tip-row' : 'kf-ring-tip-head', tipBox);
-        for (const part of [].concat(line)) element('span', '', row).textContent = part;
-      });
-      tipBox.hidden = false;
-      stage.setAttribute('aria-describedby', tipBox.id);
+      S.fillTip(lines);
       placeTip();
     }
     function placeTip() {
@@ -460,19 +432,19 @@
       const [left, up] = tipped.kind === 'home' ? free.reduce((best, p) => !best || away(p) > away(best) ? p : best, null) || spots[0] : free[0] || spots[0];
       tipBox.style.transform = `translate(${Math.round(left)}px,${Math.round(up)}px)`;
     }
-    function hideTip() { const was = tipped; tipped = null; tipBox.hidden = true; stage.removeAttribute('aria-describedby'); if (was && was.kind === 'arrow' && g && last) redraw(); }
+    function hideTip() { const was = tipped; tipped = null; S.hideTip(); if (was && was.kind === 'arrow' && g && last) redraw(); }
 
     // --- pointer and keys ---
     function setHovered(index) { if (index !== hovered) { hovered = index; redraw(); } }
     function track(event) {
       pointer = point(event);
       const found = nodeAt(...pointer) || arrowAt(...pointer);
-      stage.classList.toggle('kf-ring-pick', Boolean(found && found.kind === 'home'));
+      stage.classList.toggle('kf-stage-pick', Boolean(found && found.kind === 'home'));
       if (!found) hideTip();
       else if (!tipped || tipped.kind !== found.kind || tipped.index !== found.index) showTip(found.kind, found.index);
       setHovered(found && found.kind === 'home' ? found.index : null);
     }
-    function away() { pointer = null; stage.classList.remove('kf-ring-pick'); hideTip(); setHovered(null); }
+    function away() { pointer = null; stage.classList.remove('kf-stage-pick'); hideTip(); setHovered(null); }
     function onClick(event) {
       track(event);
       const found = nodeAt(...pointer);
@@ -488,7 +460,7 @@
         pointer = null;
         const [kind, index] = next.arrow !== undefined ? ['arrow', next.arrow] : next.grid ? ['grid', -1] : ['home', next.home];
         showTip(kind, index);
-        live.textContent = (tipLines(kind, index) || []).map(line => [].concat(line).join(' ')).join(', ');
+        S.tell(tipLines(kind, index) || []);
       }
       redraw();
     }
@@ -509,63 +481,25 @@
       const next = event.key === 'Home' ? 0 : event.key === 'End' ? all - 1 : at === null ? (selected === null ? 0 : selected) : (at + turns[event.key] + all) % all;
       setFocused(next === count() ? { grid: true } : { home: next });
     }
-    function onFocus() { if (stage.matches(':focus-visible') && !focused) setFocused({ home: selected === null ? 0 : selected }); }
+    function onFocus() { if (!focused) setFocused({ home: selected === null ? 0 : selected }); }
     function onBlur() { if (focused) { setFocused(null); hideTip(); setHovered(null); } }
 
-    // --- size and theme ---
-    function readColors() {
-      const style = getComputedStyle(root);
-      for (const name of TOKENS) colors[name] = style.getPropertyValue('--kf-' + name).trim() || '#888888';
-    }
-    function fit() {
-      const wide = root.clientWidth, next = opt.compactGeometry && wide > 0 && wide < opt.compactBelow ? opt.compactGeometry : geometry;
-      if (!wide) return;
-      if (next !== g) { setGeometry(next); canvases[0].width = 0; }
-      const wanted = Math.min(wide / g.width, g.compact ? Infinity : opt.maxHeight() / g.height), now = window.devicePixelRatio || 1;
-      if (canvases[0].width && Math.abs(wanted - scale) < 1e-4 && ratio === now && canvases[0].width === Math.round(g.width * scale * ratio)) return;
-      scale = wanted; ratio = now;
-      for (const c of canvases) {
-        c.width = Math.round(g.width * scale * ratio); c.height = Math.round(g.height * scale * ratio);
-        c.style.width = g.width * scale + 'px'; c.style.height = g.height * scale + 'px';
-      }
-      stage.style.height = g.height * scale + 'px';
+    // --- size ---
+    function resized(newScale) {
+      scale = newScale;
       if (last) placeAmounts();
       redraw();
       placeTip();
-      run();
     }
 
-    const watch = [
-      [document, 'visibilitychange', wake], [calm, 'change', wake], [window, 'resize', fit], [stage, 'keydown', onKey], [stage, 'focus', onFocus], [stage, 'blur', onBlur],
-      [stage, 'pointermove', e => { if (e.pointerType !== 'touch') track(e); }], [stage, 'pointerdown', e => { if (e.pointerType === 'touch') track(e); }],
-      [stage, 'pointerleave', e => { if (e.pointerType !== 'touch') away(); }], [stage, 'click', onClick],
-    ];
-    for (const [where, what, how] of watch) where.addEventListener(what, how);
-    const sizes = new ResizeObserver(fit);
-    const sight = new IntersectionObserver(entries => { inView = entries[entries.length - 1].isIntersecting; wake(); });
-    const theme = new MutationObserver(() => { readColors(); redraw(); });
-    readColors();
-    setGeometry(geometry);
-    fit();
-    sizes.observe(root);
-    sight.observe(root);
-    theme.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme', 'data-bs-theme', 'class'] });
-    if (document.fonts) document.fonts.ready.then(() => redraw());
-
-    function destroy() {
-      for (const [where, what, how] of watch) where.removeEventListener(what, how);
-      sizes.disconnect(); sight.disconnect(); theme.disconnect();
-      cancelAnimationFrame(frame);
-      inView = false;
-      root.remove();
-    }
+    S.begin();
     /** For tests: [kind, start, end, points] of every arrow as it will stand when it has come to rest. */
     const polygons = () => order.map(a => [a.kind, a.start, a.end, kf.network.ribbon(a.path.points, a.target)]);
-    return { update, select, destroy, polygons, nodeAt, arrowAt, geometry: () => g, root, stage, timing, redraw,
+    return { update, select, destroy: S.destroy, polygons, nodeAt, arrowAt, geometry: () => g, root, stage, timing, redraw,
       amountBoxes: () => order.map(a => a.box || null), hiddenAmounts: () => hiddenAmounts,
       amountTexts: () => order.filter(a => a.box).map(a => { font(Math.max(g.font, 10 / scale), 600); return [top.measureText(a.text).width, a.box[2] - a.box[0]]; }),
-      toPage: (x, y) => { const box = canvases[0].getBoundingClientRect(); return [box.left + x * scale, box.top + y * scale]; },
-      state: () => ({ selected, focused, hovered, moving: frame !== 0, easing: easeStart !== 0, arrows: arrows.size }) };
+      toPage: S.toPage,
+      state: () => ({ selected, focused, hovered, moving: S.moving(), easing: easeStart !== 0, arrows: arrows.size }) };
   }
 
   kf.ring = { mount, tradePath, formatAmount, formatMoney };

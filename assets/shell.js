@@ -191,12 +191,12 @@
   });
 
   // --- small live pictures of the overview: kf.previews[room](place, fixed) -> {drawing, first, state(message)} ---
-  const PREVIEWS = { zones: 'preview', community: 'streetPreview', trading: 'ringPreview' }; // data of their places
+  const PREVIEWS = { zones: 'data-preview', community: 'data-street-preview', trading: 'data-ring-preview' };
   function mountPreviews() {
     for (const [room, name] of Object.entries(PREVIEWS)) {
-      document.querySelectorAll(`[data-${name.replace('P', '-p')}]:not([data-ready])`).forEach(place => {
+      document.querySelectorAll(`[${name}]:not([data-ready])`).forEach(place => {
         place.dataset.ready = '1';
-        const { static: fixed, messages } = JSON.parse(place.dataset[name]);
+        const { static: fixed, messages } = JSON.parse(place.getAttribute(name));
         playPreview(place, messages, kf.previews[room](place, fixed));
       });
     }

@@ -11,12 +11,12 @@
 (function () {
   'use strict';
   const kf = window.kraftflyt = window.kraftflyt || {};
-  const MINUS = '\u2212', NBSP = '\u00a0', THIN = '\u202f';
+  const { element, formatNumber } = kf.network;
+  const MINUS = '\u2212', NBSP = '\u00a0';
   const IDLE = 0, EXPORT = 1, IMPORT = 2, GLYPHS = ['●', '▲', '▼'];
-  const HOUSE_GAP = 3, HUB_GAP = 4, EASE_MS = 350, EASE_MAX = 1000, FRAME_MS = 1000 / 30;
+  const HOUSE_GAP = 3, HUB_GAP = 4, EASE_MS = 350, EASE_MAX = 1000;
   const FONT = "Inter, 'DejaVu Sans', sans-serif";
   const TOKENS = ['bg', 'panel', 'ink', 'muted', 'grid', 'pill', 'node', 'node-line', 'export', 'import', 'idle', 'flow', 'accent'];
-  let mounted = 0;
 
   // --- formulas shared with Python ---------------------------------------------------------------------------------
   /** Centre lines, 4 numbers each: houses, trunks, grid; from the house's side to the bus, the grid's from the bus. */
@@ -60,10 +60,7 @@
   }
 
   // --- numbers for people ------------------------------------------------------------------------------------------
-  function fixed(value, decimals) {
-    const text = Math.abs(value).toFixed(decimals), [whole, part] = text.split('.');
-    return whole.replace(/\B(?=(\d{3})+$)/g, THIN) + (part ? '.' + part : '');
-  }
+  const fixed = (value, decimals) => formatNumber(Math.abs(value), decimals);
   /** kW with one decimal, without from 100 kW; MW with two from 1,000 kW. No sign. */
   function formatPower(w) {
     const kw = Math.abs(w) / 1000;
@@ -76,12 +73,6 @@
     return GLYPHS[state] + NBSP + (state === IDLE || !/[1-9]/.test(text) ? '' : w > 0 ? '+' : MINUS) + text;
   }
 
-  function element(name, cls, parent) {
-    const e = document.createElement(name);
-    e.className = cls;
-    if (parent) parent.appendChild(e);
-    return e;
-  }
   const house = (c, x, y, r) => { // a house's front with eaves
     c.moveTo(x, y - r); c.lineTo(x + r, y - 0.16 * r); c.lineTo(x + 0.78 * r, y - 0.16 * r); c.lineTo(x + 0.78 * r, y + 0.86 * r);
     c.lineTo(x - 0.78 * r, y + 0.86 * r); c.lineTo(x - 0.78 * r, y - 0.16 * r); c.lineTo(x - r, y - 0.16 * r); c.closePath();
@@ -102,24 +93,19 @@
   function mount(container, geometry, options) {
     const opt = Object.assign({ label: 'Street', compact: null, compactBelow: 520, houses: null, full_scale_w: 11000,
       maxHeight: () => Math.max(420, window.innerHeight - 176), onSelect: null, onHover: null, tip: null }, options);
-    const id = 'kf-street-' + (++mounted);
-    const root = element('div', 'kf-street', container), stage = element('div', 'kf-street-stage', root);
-    const canvas = element('canvas', 'kf-street-canvas', stage), moving = element('canvas', 'kf-street-canvas kf-street-moving', stage);
-    const tipBox = element('div', 'kf-street-tip', stage), legend = element('div', 'kf-street-legend', root), live = element('div', 'kf-street-live', root);
-    stage.tabIndex = 0; stage.setAttribute('role', 'application'); stage.setAttribute('aria-roledescription', 'street drawing');
-    stage.setAttribute('aria-label', opt.label + '. Arrow keys go from house to house, Enter selects, Escape leaves.');
-    tipBox.setAttribute('role', 'tooltip'); tipBox.id = id + '-tip'; tipBox.hidden = true;
-    live.setAttribute('aria-live', 'polite'); live.id = id + '-live';
-    canvas.setAttribute('aria-hidden', 'true'); moving.setAttribute('aria-hidden', 'true');
-    canvas.width = 0; // nothing is drawn before the size is known
-    const pen = canvas.getContext('2d'), dots = moving.getContext('2d'), calm = window.matchMedia('(prefers-reduced-motion: reduce)');
-    let g, L, E, shownLabels = [], scale = 1, ratio = 1, colors = {}, last = {}, inView = true, dirty = true;
-    let state, power, target, shown, from, phase, easeStart = 0, frame = 0, lastFrame = 0, lastDraw = 0;
+    const S = kf.stage(container, {
+      name: 'street', label: opt.label + '. Arrow keys go from house to house, Enter selects, Escape leaves.',
+      canvases: ['houses', 'moving'], tokens: TOKENS, geometry, compact: opt.compact, compactBelow: opt.compactBelow, maxHeight: opt.maxHeight,
+      use: setGeometry, resized, redraw, settle: rest, catchUp: redraw, moves, frame: drawFrame,
+      track, leave, click: onClick, key: onKey, focus: onFocus, blur: onBlur,
+    });
+    const { root, stage, canvases: [canvas], tip: tipBox, legend, calm, colors, visible, run, point } = S, [pen, dots] = S.canvases.map(c => c.getContext('2d'));
+    let g, L, E, shownLabels = [], scale = 1, last = {};
+    let state, power, target, shown, from, phase, easeStart = 0;
     let selected = null, focused = null, hovered = null, tipped = null, pointer = null, tipWaits = 0;
     const poly = new Float64Array(14), timing = { draw: 0, draws: 0, particles: 0, frames: 0, update: 0 };
     const feeders = () => g.trunks.length / 2;
     const kindOf = e => e < g.count ? 0 : e < E - 1 ? 1 : 2;
-    const visible = () => inView && !document.hidden;
 
     function setGeometry(next) {
       g = next; L = lines(g); E = g.count + feeders() + 1;
@@ -174,11 +160,9 @@
 
     // --- the street ---
     function redraw() {
-      if (!visible() || !canvas.width) { dirty = true; return; }
+      if (S.missed()) return;
       const begun = performance.now();
-      dirty = false;
-      pen.setTransform(ratio * scale, 0, 0, ratio * scale, 0, 0);
-      pen.clearRect(0, 0, g.width, g.height);
+      S.wipe(pen);
       pen.lineJoin = 'round'; pen.lineCap = 'round';
       drawHubGround();
       if (g.per) { drawArrows(g.count, E - 1, 0.9); drawArrows(0, g.count, 1); } else drawArrows(0, g.count, 1);
@@ -362,8 +346,7 @@
     // --- particles ---
     function drawParticles(dt) {
       const begun = performance.now();
-      dots.setTransform(ratio * scale, 0, 0, ratio * scale, 0, 0);
-      dots.clearRect(0, 0, g.width, g.height);
+      S.wipe(dots);
       dots.fillStyle = colors.flow;
       dots.beginPath();
       const full = fullScales(g, opt.full_scale_w), gap = 26;
@@ -383,29 +366,14 @@
       timing.particles = performance.now() - begun; timing.frames++;
     }
 
-    /** Frames are asked for only while something moves where it can be seen. */
-    function run() { if (!frame && visible() && last.known && (easeStart || !calm.matches)) frame = requestAnimationFrame(step); }
-    function step(now) {
-      frame = 0;
-      if (!visible()) return;
-      if (now - lastFrame >= FRAME_MS - 4) {
-        const dt = Math.min((now - lastFrame) / 1000, 0.1);
-        lastFrame = now;
-        if (easeStart) { ease(performance.now()); redraw(); }
-        if (!calm.matches) drawParticles(dt);
-      }
-      run();
+    function moves() { return last.known && (easeStart || !calm.matches); }
+    function drawFrame(dt) {
+      if (easeStart) { ease(performance.now()); redraw(); }
+      if (!calm.matches) drawParticles(dt);
     }
-    function wake() {
-      if (!visible()) { cancelAnimationFrame(frame); frame = 0; return; }
-      if (calm.matches) { shown.set(target); easeStart = 0; dots.clearRect(0, 0, g.width, g.height); dirty = true; }
-      if (dirty) redraw();
-      run();
-    }
+    function rest() { shown.set(target); easeStart = 0; S.wipe(dots); }
 
     // --- what is where ---
-    /** Where the pointer is, in the geometry's coordinates. */
-    const point = event => { const box = canvas.getBoundingClientRect(); return [(event.clientX - box.left) / scale, (event.clientY - box.top) / scale]; };
     function nodeAt(x, y) {
       const [hx, hy, hr] = g.hub, [gx, gy, gw, gh] = g.grid;
       if (Math.hypot(x - hx, y - hy) <= hr) return { kind: 'bus', index: 0 };
@@ -442,13 +410,7 @@
     function showTip(kind, index) { tipped = { kind, index }; redrawTip(); }
     function redrawTip() {
       if (!tipped) return;
-      tipBox.replaceChildren();
-      tipLines(tipped.kind, tipped.index).forEach((line, i) => {
-        const row = element('div', i ? 'kf-street-tip-row' : 'kf-street-tip-head', tipBox);
-        for (const part of [].concat(line)) element('span', '', row).textContent = part;
-      });
-      tipBox.hidden = false;
-      stage.setAttribute('aria-describedby', tipBox.id);
+      S.fillTip(tipLines(tipped.kind, tipped.index));
       placeTip();
     }
     function placeTip() {
@@ -465,7 +427,7 @@
       if (top + h > high - 4) { top = Math.max(4, Math.min(y - h / 2, high - h - 4)); left = offset + (x + r + w + 8 < wide ? x + r + 6 : x - r - w - 6); }
       tipBox.style.transform = `translate(${Math.round(Math.min(Math.max(left, 4), Math.max(wide - w - 4, 4)))}px,${Math.round(top)}px)`;
     }
-    function hideTip() { tipped = null; tipBox.hidden = true; stage.removeAttribute('aria-describedby'); }
+    function hideTip() { tipped = null; S.hideTip(); }
 
     // --- pointer and keys ---
     function setHovered(index) {
@@ -477,13 +439,13 @@
     function track(event) {
       pointer = point(event);
       const found = nodeAt(pointer[0], pointer[1]) || edgeAt(pointer[0], pointer[1]);
-      stage.classList.toggle('kf-street-pick', Boolean(found && (found.kind === 'house' || found.kind === 'edge')));
+      stage.classList.toggle('kf-stage-pick', Boolean(found && (found.kind === 'house' || found.kind === 'edge')));
       if (!found) hideTip();
       else if (!tipped || tipped.kind !== found.kind || tipped.index !== found.index) showTip(found.kind, found.index);
       else if (found.kind !== 'house' && !tipWaits) tipWaits = requestAnimationFrame(placeTip);
       setHovered(found && (found.kind === 'house' || found.kind === 'edge') ? found.index : null);
     }
-    function leave() { pointer = null; stage.classList.remove('kf-street-pick'); hideTip(); setHovered(null); }
+    function leave() { pointer = null; stage.classList.remove('kf-stage-pick'); hideTip(); setHovered(null); }
     function onClick(event) {
       track(event);
       const found = nodeAt(pointer[0], pointer[1]) || edgeAt(pointer[0], pointer[1]);
@@ -500,7 +462,7 @@
       if (index !== null) {
         pointer = null;
         showTip('house', index);
-        live.textContent = tipLines('house', index).map(line => [].concat(line).join(' ')).join(', ');
+        S.tell(tipLines('house', index));
       }
       redraw();
     }
@@ -517,66 +479,29 @@
       setFocused(next);
       setHovered(next);
     }
-    function onFocus() { if (stage.matches(':focus-visible') && focused === null) setFocused(selected === null ? 0 : selected); }
+    function onFocus() { if (focused === null) setFocused(selected === null ? 0 : selected); }
     function onBlur() { if (focused !== null) { setFocused(null); hideTip(); setHovered(null); } }
 
-    // --- size and theme ---
-    function readColors() {
-      const style = getComputedStyle(root);
-      for (const name of TOKENS) colors[name] = style.getPropertyValue('--kf-' + name).trim() || '#888888';
-    }
-    function fit() {
-      const wide = root.clientWidth, next = opt.compact && wide > 0 && wide < opt.compactBelow ? opt.compact : geometry;
-      if (!wide) return;
-      if (next !== g) { setGeometry(next); canvas.width = 0; }
-      const wanted = Math.min(wide / g.width, g.compact ? Infinity : opt.maxHeight() / g.height), now = window.devicePixelRatio || 1;
-      root.classList.toggle('kf-street-below', g.compact || wanted < 0.7);
-      if (canvas.width && Math.abs(wanted - scale) < 1e-4 && ratio === now && canvas.width === Math.round(g.width * scale * ratio)) return;
-      scale = wanted; ratio = now;
-      for (const c of [canvas, moving]) {
-        c.width = Math.round(g.width * scale * ratio); c.height = Math.round(g.height * scale * ratio);
-        c.style.width = g.width * scale + 'px'; c.style.height = g.height * scale + 'px';
-      }
-      stage.style.height = g.height * scale + 'px';
+    // --- size ---
+    function resized(newScale) {
+      scale = newScale;
+      root.classList.toggle('kf-street-below', g.compact || scale < 0.7);
       placeLabels();
       redraw();
       placeTip();
     }
 
-    const watch = [
-      [document, 'visibilitychange', wake], [calm, 'change', wake], [window, 'resize', fit], [stage, 'keydown', onKey], [stage, 'focus', onFocus], [stage, 'blur', onBlur],
-      [stage, 'pointermove', e => { if (e.pointerType !== 'touch') track(e); }], [stage, 'pointerdown', e => { if (e.pointerType === 'touch') track(e); }],
-      [stage, 'pointerleave', e => { if (e.pointerType !== 'touch') leave(); }], [stage, 'click', onClick],
-    ];
-    for (const [where, what, how] of watch) where.addEventListener(what, how);
-    const sizes = new ResizeObserver(fit);
-    const sight = new IntersectionObserver(entries => { inView = entries[entries.length - 1].isIntersecting; wake(); });
-    const theme = new MutationObserver(() => { readColors(); redraw(); });
-    readColors();
-    setGeometry(geometry);
-    fit();
-    sizes.observe(root);
-    sight.observe(root);
-    theme.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme', 'data-bs-theme', 'class'] });
-    if (document.fonts) document.fonts.ready.then(() => redraw());
-
-    function destroy() {
-      for (const [where, what, how] of watch) where.removeEventListener(what, how);
-      sizes.disconnect(); sight.disconnect(); theme.disconnect();
-      cancelAnimationFrame(frame);
-      inView = false;
-      root.remove();
-    }
+    S.begin();
     /** For tests: [status, 7 points] of every line as it will stand when it has come to rest. */
     const polygons = () => Array.from({ length: E }, (_, e) => {
       const p = arrow(g, L, e, target[e], poly);
       return [state[e], Array.from({ length: 7 }, (_, k) => [p[2 * k], p[2 * k + 1]])];
     });
-    return { update, select, redrawTip, nodeAt, edgeAt, destroy, polygons, geometry: () => g, root, stage, timing,
+    return { update, select, redrawTip, nodeAt, edgeAt, destroy: S.destroy, polygons, geometry: () => g, root, stage, timing,
       labelBoxes: () => shownLabels.map(s => s && s.box).filter(Boolean),
       labelTexts: () => shownLabels.map((s, i) => { if (!s) return null; const e = g.per ? g.count + i : i; font(s.px, 600); const t = formatNet(power[e], state[e]); return [t, pen.measureText(t).width, s.box[2] - s.box[0]]; }).filter(Boolean),
-      toPage: (x, y) => { const box = canvas.getBoundingClientRect(); return [box.left + x * scale, box.top + y * scale]; },
-      state: () => ({ selected, focused, hovered, moving: frame !== 0, easing: easeStart !== 0 }),
+      toPage: S.toPage,
+      state: () => ({ selected, focused, hovered, moving: S.moving(), easing: easeStart !== 0 }),
       drawParticles, redraw };
   }
 

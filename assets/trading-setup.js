@@ -58,7 +58,13 @@
   function push() {
     clearTimeout(S.timer);
     S.n += 1;
-    setProps('trading-chosen', { data: Object.assign(clone(S.chosen), { n: S.n }) });
+    askAnew(0);
+  }
+  /** Ask what the server says of this choice, and again while no answer comes: it may have been away. */
+  function askAnew(again) {
+    if (!byId('trading-progress')) return;
+    setProps('trading-chosen', { data: Object.assign(clone(S.chosen), { n: S.n, again }) });
+    S.timer = setTimeout(() => { if (!S.checked || S.checked.n !== S.n) askAnew(again + 1); }, 8000);
   }
 
   // --- inputs ---
@@ -122,10 +128,11 @@
     const types = facts ? Object.entries(facts.types) : [], key = JSON.stringify([S.mode, types]);
     if (place.dataset.drawn !== key) {
       place.dataset.drawn = key;
-      const group = el('div', 'kf-radios');
+      const focused = place.contains(document.activeElement) && document.activeElement.name === 'trading-who', group = el('div', 'kf-radios');
       group.setAttribute('role', 'radiogroup'); group.setAttribute('aria-label', 'Who takes part');
       group.append(...[['all', facts ? `All ${number(facts.households, 0)}` : 'All'], ['first', 'First ones'], ['types', 'By type']].map(([value, text]) => radio('who', value, text, S.mode === value, () => chooseMode(value))));
       place.replaceChildren(group);
+      if (focused) group.querySelector('input:checked').focus(); // the arrow keys go on from there
       if (S.mode === 'types') place.append(...types.map(([type, count]) => typeRow(type, count)));
     }
     for (const input of place.querySelectorAll('[data-type]')) if (document.activeElement !== input) input.value = household.selection[input.dataset.type] || 0;
@@ -147,7 +154,6 @@
     household.selection = mode === 'types' && facts ? Object.fromEntries(Object.entries(facts.types).map(([type, count]) => [type, Math.min(count, 1000)])) : {};
     if (mode === 'all' && facts) household.max_households = Math.min(facts.households, 1000);
     refresh();
-    if (mode === 'first') { const input = byId('param-household.max_households'); input.focus(); input.select(); }
   }
   /** The file has other households now: "all" stays all, types that are not there go. */
   function fitSelection(facts) {

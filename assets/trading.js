@@ -31,7 +31,7 @@
       say: m => `${tickText(m.t)}, ${NAMES[SIMULATIONS[m.sim]]}: bought ${energy(m.c[C.gridBuy]).join(' ')} from the grid, traded ${energy(m.c[C.p2p]).join(' ')} among neighbours`,
       hint: m => m.t === 0 && !m.p ? 'Press ▶ or Space and the steps pass. Purple: neighbours trade. Red: from the grid. Green: to the grid.' : '',
       speed: { name: 'speed', values: fixed.speeds, of: m => m.r }, formatRange: (name, value) => number(fixed.speeds[value], fixed.speeds[value] < 1 ? 2 : 0) + '×',
-      rangeValue: (name, value) => value, appendRows: () => true, storyNeeds: () => '', opensAnew: () => false, actions: {}, selected: null,
+      rangeValue: (name, value) => value, appendRows: () => true, storyNeeds: story => page.last.n >= 71 && fixed.stepMs === 3600000 && tickMoment(0).slice(11) === '00:00' ? '' : 'This story needs a run of three days or more, in steps of an hour from midnight on.', opensAnew: () => false, actions: {}, selected: null,
     });
     page.ring = kf.ring.mount(box, fixed.geometry, { label: 'Households in a ring, the grid in the middle', compactGeometry: fixed.compact, maxHeight: ringHeight, currency: fixed.currency, onSelect: i => { page.selected = i; } });
     page.cards = live.buildCards(byId('trading-cards'), CARDS.map(([name]) => name));
@@ -65,7 +65,7 @@
   const CARDS = [
     ['From the grid', m => energy(m.c[C.gridBuy]), m => beside(m.c[C.gridBuy], m.b[C.gridBuy], energy), m => price(m.g[0])],
     ['To the grid', m => energy(m.c[C.gridSell]), m => beside(m.c[C.gridSell], m.b[C.gridSell], energy), m => price(m.g[1])],
-    ['Among neighbours', m => energy(m.c[C.p2p]), m => m.k.length ? `${number(m.k.length + (m.more || 0), 0)} trades` : 'no trade', m => price(m.g[2])],
+    ['Among neighbours', m => energy(m.c[C.p2p]), m => m.k.length ? `${number(m.k.length + (m.more || 0), 0)} trades` : 'no trade', m => m.sim ? '' : price(m.g[2])],
     ['In batteries', m => energy(m.c[0]), m => beside(m.c[0], m.b[0], energy), () => ''],
     ['Wallets together', m => euro(m.c[C.wallet]), m => beside(m.c[C.wallet], m.b[C.wallet], euro), () => ''],
     ['Unserved', m => energy(m.c[C.unserved]), m => beside(m.c[C.unserved], m.b[C.unserved], energy), m => m.c[C.curtailed] > 0.0005 ? 'curtailed ' + energy(m.c[C.curtailed]).join(NBSP) : ''],
@@ -87,7 +87,7 @@
     page.ring.update(kf.ringState(page.fixed, m));
     CARDS.forEach(([name, value, note, more], i) => live.fillCard(page.cards[i], value(m), note(m), more(m), name === 'Unserved' && m.c[C.unserved] > 1e-6));
     document.querySelectorAll('[data-command="simulation"]').forEach(chip => chip.setAttribute('aria-pressed', String(chip.dataset.value === (m.set.simulation))));
-    byId('trading-picture-title').textContent = `${NAMES[SIMULATIONS[m.sim]]}: who trades with whom, kWh in the step`;
+    byId('trading-picture-title').textContent = m.sim ? 'Baseline: everybody for themselves, kWh in the step' : 'Optimised: who trades with whom, kWh in the step';
     drawTables(m); moveCursors(m);
   }
   function drawTables(m) {

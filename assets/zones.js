@@ -221,6 +221,12 @@
     return live.receive(page, message);
   }
 
+  /** A few days in turn, for the overview. */
+  (kf.previews = kf.previews || {}).zones = (place, fixed) => ({
+    drawing: kf.network.mount(place, fixed.geometry, { label: 'Energy exchange between zones, a few days in turn' }),
+    first: 0, state: m => kf.networkTick(fixed, m),
+  });
+
   (live.replays = live.replays || {}).zones = draw;
   /** For tests: what the page holds. */
   kf.zonesPage = () => page;

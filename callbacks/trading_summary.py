@@ -11,6 +11,7 @@ from energy_sim.figures.trading import plot_savings
 from energy_sim.trading.playback import RecordedTrading
 from layouts.trading_results import Said, long_table, summary_pane
 
+MOST_NAMED = 16  # households under the bars; more names would lie over one another on a phone
 MOST_LISTED = 200  # households in the table
 MAIN = ("Total cost", "Bought from the grid", "Among neighbours")
 _COLUMNS = (
@@ -60,9 +61,10 @@ def on_page(figure: Any) -> Any:
     """The savings as the page shows them: its heading stands above, and names make room for one another."""
     if figure is None:
         return None
-    names = figure.layout.xaxis.ticktext or figure.data[0].x
-    figure.update_traces(x=[str(name) for name in names])
-    figure.update_xaxes(type="category", tickmode="auto", tickvals=None, ticktext=None, tickangle=None)
+    homes = list(figure.data[0].x)
+    names = list(figure.layout.xaxis.ticktext or map(str, homes))
+    every = -(-len(homes) // MOST_NAMED)
+    figure.update_xaxes(tickmode="array", tickvals=homes[::every], ticktext=names[::every], tickangle=0)
     figure.update_layout(ON_CARD)
     return figure.update_layout(margin={"l": 56, "r": 12, "t": 26, "b": 24}, legend={"x": 1, "xanchor": "right"})
 
@@ -80,7 +82,7 @@ def _lead(run: RecordedTrading) -> str:
         income = format_number(-s["total_cost_optimized"], 2)
         return (
             f"Planned storage and trade turn {period} of {s['households']} households from a cost of {before} EUR"
-            f" into an income of {income} EUR, {format_number(better, 1)} % cheaper."
+            f" into an income of {income} EUR."
         )
     return (
         f"Planned storage and trade make {period} of {s['households']} households"
@@ -145,6 +147,11 @@ def _notes(run: RecordedTrading) -> list[str]:
         )
     if s.get("fallback_steps"):
         notes.append(f"No plan was found in {len(s['fallback_steps'])} steps; the rule of thumb acted there.")
+    if (s.get("unserved_baseline_kwh") or 0) > 0.005:
+        notes.append(
+            "In the baseline a limit of the grid leaves some without energy while others feed in: nobody trades there,"
+            " and what is missing is priced."
+        )
     if s.get("paying_more_households"):
         notes.append(f"▲ {s['paying_more_households']} households end with less money than in the baseline.")
     unserved = s.get("unserved_cost_optimized_eur") or 0.0

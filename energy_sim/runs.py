@@ -69,9 +69,9 @@ def in_words(run: Run) -> tuple[str, str]:
         return f"{begin} to {end}", "" if drawn is None else f"{drawn:,.1f} kWh from the grid"
     if run.room == "trading":
         begin, end = (str(summary.get(name, "")).replace("T", " ") for name in ("first_time", "end_time"))
-        better = summary.get("improvement_pct")
+        costs = [summary.get(f"total_cost_{name}") for name in ("baseline", "optimized")]
         period = f"{begin} to {end}" if begin else f"{summary.get('steps', 0):,} steps"
-        return period, "" if better is None else f"{better:,.1f} % cheaper with storage and trade"
+        return period, "" if None in costs else f"{costs[0] - costs[1]:,.2f} EUR saved by storage and trade"
     unmet = summary.get("totals_mwh", {}).get("unmet")
     period = f"{summary.get('first_day', '')} to {summary.get('last_day', '')}"
     return period, "" if unmet is None else f"{unmet:,.0f} MWh unmet"
@@ -190,7 +190,7 @@ class RunStore:
         _moment(name)
         path = self.folder / name
         if path.is_symlink() or not (path / _MARK).is_file():
-            raise DataError(f"run {name}: there is none of that name in {self.folder}; see `energy-sim runs list`")
+            raise DataError(f"run {name}: there is none of that name; see `energy-sim runs list`")
         return path
 
     def load(self, name: str) -> Run:

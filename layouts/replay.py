@@ -9,13 +9,13 @@ from typing import Any
 _PLAY = " kf-primary kf-play"
 _SCRIPTS = {
     "zones": ("live", "network", "shell", "zones"),
-    "community": ("community", "live", "network", "shell", "street"),
-    "trading": ("live", "network", "ring", "shell", "trading"),
+    "community": ("community", "live", "network", "shell", "stage", "street"),
+    "trading": ("live", "network", "ring", "shell", "stage", "trading"),
 }
 _STYLES = {
     "zones": ("theme", "network"),
-    "community": ("theme", "street", "community"),
-    "trading": ("theme", "ring", "trading-playback"),
+    "community": ("theme", "stage", "street", "community"),
+    "trading": ("theme", "stage", "ring", "trading-playback"),
 }
 _RATE = {"zones": 4.0, "community": 2.0, "trading": 2.0}  # steps a second
 _SPEEDS = {

@@ -103,7 +103,7 @@ def test_processes_that_share_a_file_lose_no_line_when_it_rolls_over(tmp_path, r
     found = sorted(line.split("worker: ")[1].split(" .")[0] for line in lines)
     assert found == [f"writer={w} line={n:03d}" for w in range(4) for n in range(300)]
     sizes = [path.stat().st_size for path in files if path.name != "x.log"]
-    assert max(sizes) <= 5000
+    assert max(sizes) <= 5000 + 4 * 160  # a process may write a line while another rolls over
     assert sum(size > 4000 for size in sizes) >= 0.9 * len(sizes)  # two may roll over at once on a busy machine
 
 

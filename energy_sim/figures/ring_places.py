@@ -50,11 +50,17 @@ def dot_places(count: int, reach: Floats) -> tuple[Floats, float]:
 
 
 def short_names(ids: Sequence[str]) -> tuple[str, ...]:
-    """Names short enough for a disc: without what all have in front, at most five letters."""
+    """Names short enough for a disc: without what all have in front, at most five letters.
+
+    Where nothing is shared, long names keep their end, which is where numbers stand.
+    """
     shared = _shared_start(ids).rstrip("0123456789") if len(ids) > 1 else ""
     long = max(map(len, ids)) > 4
     bare = [name[len(shared) :] if long and len(name) > len(shared) else name for name in ids]
-    return tuple(name if len(name) <= 5 else name[:4] + "…" for name in bare)
+    short = [name if len(name) <= 5 else name[:4] + "…" for name in bare]
+    if len(set(short)) < len(short):
+        short = [name if len(name) <= 5 else "…" + name[-4:] for name in bare]
+    return tuple(short)
 
 
 def _shared_start(ids: Sequence[str]) -> str:

@@ -413,7 +413,7 @@ class CommunityPage(Page):
     def tip(self) -> dict[str, str]:
         """Head -> '', name -> value of what is told under the mouse."""
         return self.js(
-            "const t = document.querySelector('.kf-street-tip');"
+            "const t = document.querySelector('.kf-stage-tip');"
             "return t.hidden ? {} : Object.fromEntries([...t.children].map(r => [r.children[0].textContent,"
             "r.children[1] ? r.children[1].textContent : '']))"
         )

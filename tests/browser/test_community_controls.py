@@ -187,10 +187,10 @@ def test_a_change_while_paused_leaves_the_panel_of_the_chosen_house_and_the_tip_
     choose(street, 5)
     told = street.text("#community-house dl")
     street.house(7).perform()
-    street.wait("document.querySelector('.kf-street-tip').textContent.includes('Base load')", "the details")
+    street.wait("document.querySelector('.kf-stage-tip').textContent.includes('Base load')", "the details")
     street.js("kraftflyt.send('price_pv_delivery', 11)")
     street.until("m.set.price_pv_delivery === 11")
-    street.wait("document.querySelector('.kf-street-tip').textContent.includes('Base load')", "the details")
+    street.wait("document.querySelector('.kf-stage-tip').textContent.includes('Base load')", "the details")
     assert street.text("#community-house dl") == told
     assert [row[0] for row in street.last()["F"]] == [5, 7]
 

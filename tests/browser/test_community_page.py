@@ -54,7 +54,7 @@ def test_it_plays_by_itself_and_a_paused_tick_shows_the_numbers_of_the_core_ever
     moment = core.live.local(round(1000 * core.frame.time_s))
     assert street.text("#community-picture-title") == f"The street on {moment:%a, %-d %b %Y, %H:%M}"
     assert street.text("#community-date") == f"{moment:%H:%M}{moment:%a, %-d %B %Y} · ×\u00a060 · paused"
-    assert street.text("#community-street .kf-street-live") == ""
+    assert street.text("#community-street .kf-stage-live") == ""
     net = street.js("return [...kraftflyt.communityPage().houses.net]")
     assert net == pytest.approx(core.frame.powers.net_w.tolist(), abs=0.06)
     x, series = core.series()
@@ -107,15 +107,15 @@ def test_the_mouse_over_houses_lines_the_bus_and_the_grid_tells_their_powers(str
     core = street_at(server.config_file, FIVE, last["t"])
     for place, name in enumerate(core.live.house_ids):
         street.house(place).perform()
-        street.wait(f"document.querySelector('.kf-street-tip').textContent.startsWith('{name} ')", name)
+        street.wait(f"document.querySelector('.kf-stage-tip').textContent.startsWith('{name} ')", name)
         assert street.tip() == core.tip(place)
         street.pointer(edge(place)).perform()
         net = float(core.frame.powers.net_w[place])
         way = f"{name} → bus" if net > 0 else f"Bus → {name}"
-        street.wait(f"document.querySelector('.kf-street-tip').textContent.includes({json.dumps(way)})", way)
+        street.wait(f"document.querySelector('.kf-stage-tip').textContent.includes({json.dumps(way)})", way)
         assert street.tip()[way] == watts(abs(net))
     street.pointer("g.hub").perform()
-    street.wait("document.querySelector('.kf-street-tip').textContent.startsWith('Community bus')", "the bus")
+    street.wait("document.querySelector('.kf-stage-tip').textContent.startsWith('Community bus')", "the bus")
     bus = core.frame.bus
     assert street.tip() == {
         "Community bus": "",
@@ -124,7 +124,7 @@ def test_the_mouse_over_houses_lines_the_bus_and_the_grid_tells_their_powers(str
         "Net": watts(bus.net_w),
     }
     street.pointer("g.grid").perform()
-    street.wait("document.querySelector('.kf-street-tip').textContent.startsWith('External grid')", "the grid")
+    street.wait("document.querySelector('.kf-stage-tip').textContent.startsWith('External grid')", "the grid")
     way = "Bus → grid" if bus.net_w > 0 else "Grid → bus"
     assert street.tip() == {"External grid": "", way: watts(abs(bus.net_w))}
     assert {"house_1 imports", "house_2 exports"} <= {key for i in range(5) for key in core.tip(i)}
@@ -184,14 +184,14 @@ def test_among_500_houses_the_details_of_the_one_under_the_mouse_come_from_the_s
     assert net == pytest.approx(core.frame.powers.net_w.tolist(), abs=0.51)
     for place in (123, 3, 499):
         street.house(place).perform()
-        street.wait("document.querySelector('.kf-street-tip').textContent.includes('Base load')", "its details")
+        street.wait("document.querySelector('.kf-stage-tip').textContent.includes('Base load')", "its details")
         assert street.tip() == core.tip(place)
     feeder = 6
     per = street.js("return kraftflyt.communityPage().fixed.geometry.per")
     street.pointer(
         f"[0.73 * g.hub[0] + 0.27 * g.trunks[{2 * feeder}], 0.73 * g.hub[1] + 0.27 * g.trunks[{2 * feeder + 1}]]"
     ).perform()
-    street.wait("document.querySelector('.kf-street-tip').textContent.startsWith('Feeder 7')", "the feeder")
+    street.wait("document.querySelector('.kf-stage-tip').textContent.startsWith('Feeder 7')", "the feeder")
     told = street.tip()
     net_w = float(core.frame.powers.net_w[feeder * per : (feeder + 1) * per].sum())
     way = "Feeder → bus" if net_w > 0 else "Bus → feeder"
@@ -219,7 +219,7 @@ def test_a_street_of_1000_shows_states_and_feeders_and_is_drawn_at_once(street, 
         [float(net[at : at + per].sum()) / 1000 for at in range(0, 1000, per)], abs=0.51
     )
     street.house(500).perform()
-    street.wait("document.querySelector('.kf-street-tip').textContent.includes('Base load')", "its details")
+    street.wait("document.querySelector('.kf-stage-tip').textContent.includes('Base load')", "its details")
     assert street.tip() == core.tip(500)
     took = street.js("return kraftflyt.communityPage().net.timing")
     assert took["draws"] > 0
@@ -253,7 +253,7 @@ def test_keys_and_sliders_play_step_go_home_and_change_the_time_scale(street, se
     street.until("m.p === 0")
     street.press("p")
     street.wait("document.querySelector('.kf-buttons').offsetParent === null", "presentation mode")
-    street.wait("document.querySelector('.kf-street-stage').getBoundingClientRect().bottom <= innerHeight + 1")
+    street.wait("document.querySelector('.kf-stage').getBoundingClientRect().bottom <= innerHeight + 1")
     street.press(Keys.ARROW_RIGHT)
     street.press(Keys.ESCAPE)
     street.wait("document.querySelector('.kf-buttons').offsetParent !== null", "the controls again")
@@ -283,7 +283,7 @@ def test_arrows_inside_the_drawing_go_from_house_to_house_and_do_not_step(street
 def test_a_change_of_theme_draws_the_street_and_its_charts_anew(street):
     street.open_paused(link_of(FIVE) + "&theme=dark")
     pixel = (
-        "const g = kraftflyt.communityPage().net.geometry(), c = document.querySelector('.kf-street-canvas');"
+        "const g = kraftflyt.communityPage().net.geometry(), c = document.querySelector('.kf-street-houses');"
         "const k = c.width / g.width, copy = new OffscreenCanvas(1, 1).getContext('2d');"
         "copy.drawImage(c, k * (g.houses[2] - 0.5 * g.r), k * (g.houses[3] + 0.3 * g.r), 1, 1, 0, 0, 1, 1);"
         "return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3).join()"

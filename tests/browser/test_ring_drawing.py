@@ -46,9 +46,10 @@ class Ring:
 
     def __init__(self, driver, root, folder) -> None:
         self.driver, self.folder = driver, folder
-        scripts = (root / "assets" / name for name in ("network.js", "ring.js"))
+        scripts = (root / "assets" / name for name in ("network.js", "ring.js", "stage.js"))
         self.script = "\n".join(path.read_text(encoding="utf-8") for path in scripts)
-        self.style = (root / "assets" / "ring.css").read_text(encoding="utf-8")
+        styles = (root / "assets" / name for name in ("ring.css", "stage.css"))
+        self.style = "\n".join(path.read_text(encoding="utf-8") for path in styles)
 
     def js(self, script, *values):
         return self.driver.execute_script(script, *values)
@@ -84,7 +85,7 @@ class Ring:
 
     def tip(self) -> list[str]:
         return self.js(
-            "const t = document.querySelector('.kf-ring-tip[role=tooltip]');"
+            "const t = document.querySelector('.kf-stage-tip[role=tooltip]');"
             "return t.hidden ? [] : [...t.children].map(r => [...r.children].map(c => c.textContent).join(' '))"
         )
 
@@ -155,7 +156,7 @@ def test_the_mouse_over_a_home_an_arrow_and_the_grid_shows_a_tip_inside_the_draw
     assert told[1] == f"Wallet {eur}\u00a0EUR"
     assert f"Bought from the grid {format_amount(state.grid_buy_kwh[3])}" in told
     inside = ring.js(
-        "const t = document.querySelector('.kf-ring-tip').getBoundingClientRect();"
+        "const t = document.querySelector('.kf-stage-tip').getBoundingClientRect();"
         "const s = drawing.stage.getBoundingClientRect();"
         "return t.left >= s.left && t.right <= s.right && t.top >= s.top && t.bottom <= s.bottom && t.width > 100"
     )

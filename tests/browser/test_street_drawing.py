@@ -21,8 +21,10 @@ class Street:
 
     def __init__(self, driver, root, folder) -> None:
         self.driver, self.folder = driver, folder
-        self.script = (root / "assets" / "street.js").read_text(encoding="utf-8")
-        self.style = (root / "assets" / "street.css").read_text(encoding="utf-8")
+        scripts = (root / "assets" / name for name in ("network.js", "stage.js", "street.js"))
+        self.script = "\n".join(path.read_text(encoding="utf-8") for path in scripts)
+        styles = (root / "assets" / name for name in ("stage.css", "street.css"))
+        self.style = "\n".join(path.read_text(encoding="utf-8") for path in styles)
 
     def js(self, script, *values):
         return self.driver.execute_script(script, *values)
@@ -62,7 +64,7 @@ class Street:
 
     def tip(self) -> list[str]:
         return self.js(
-            "const t = document.querySelector('.kf-street-tip[role=tooltip]');"
+            "const t = document.querySelector('.kf-stage-tip[role=tooltip]');"
             "return t.hidden ? [] : [...t.children].map(r => r.textContent)"
         )
 
@@ -107,7 +109,7 @@ def test_the_mouse_over_a_house_and_over_its_line_shows_the_tip_inside_the_drawi
     street.move(*house).perform()
     wait_until(lambda: street.tip() == ["house 3", "Power1 kW"], "the tip of the house", 3)
     away = street.js(
-        "const t = document.querySelector('.kf-street-tip').getBoundingClientRect();"
+        "const t = document.querySelector('.kf-stage-tip').getBoundingClientRect();"
         "const [x, y] = drawing.toPage(arguments[0], arguments[1]);"
         "return [Math.max(t.left - x, x - t.right, 0), Math.max(t.top - y, y - t.bottom, 0)]",
         *house.tolist(),
@@ -117,7 +119,7 @@ def test_the_mouse_over_a_house_and_over_its_line_shows_the_tip_inside_the_drawi
     street.move(*(0.6 * house + 0.4 * hub)).perform()
     wait_until(lambda: street.tip() == ["edge 3", "Power1 kW"], "the tip of the line", 3)
     inside = street.js(
-        "const t = document.querySelector('.kf-street-tip').getBoundingClientRect();"
+        "const t = document.querySelector('.kf-stage-tip').getBoundingClientRect();"
         "const s = drawing.stage.getBoundingClientRect();"
         "return t.left >= s.left && t.right <= s.right && t.top >= s.top && t.bottom <= s.bottom && t.width > 100"
     )

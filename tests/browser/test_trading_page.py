@@ -64,7 +64,8 @@ def test_the_summary_says_what_the_run_is_worth_and_its_chart_follows_the_theme(
     trading.open("/trading?theme=dark&view=summary")
     s = trading.run().summary
     lead = trading.text("#pane-summary .kf-lead")
-    assert f"{format_number(s['improvement_pct'], 1)} % cheaper" in lead
+    assert format_number(s["total_cost_baseline"], 2) in lead
+    assert format_number(abs(s["total_cost_optimized"]), 2) in lead
     first = trading.js(
         "return [...document.querySelectorAll('.kf-summary-main .kf-figure-name')].map(e => e.textContent)"
     )

@@ -70,7 +70,7 @@ def test_keys_play_step_jump_and_present(trading):
     trading.until("m.t === 0")
     trading.press("p")
     trading.wait("document.querySelector('.kf-transport .kf-buttons').offsetParent === null", "presentation mode")
-    trading.wait("document.querySelector('.kf-ring-stage').getBoundingClientRect().bottom <= innerHeight", "the ring")
+    trading.wait("document.querySelector('.kf-stage').getBoundingClientRect().bottom <= innerHeight", "the ring")
     settle(trading)
     assert_fits(trading, 1440)
     shoot(trading, "trading_dark_presented")
