@@ -31,7 +31,7 @@
       say: m => `${tickText(m.t)}, ${NAMES[SIMULATIONS[m.sim]]}: bought ${energy(m.c[C.gridBuy]).join(' ')} from the grid, traded ${energy(m.c[C.p2p]).join(' ')} among neighbours`,
       hint: m => m.t === 0 && !m.p ? 'Press ▶ or Space and the steps pass. Purple: neighbours trade. Red: from the grid. Green: to the grid.' : '',
       speed: { name: 'speed', values: fixed.speeds, of: m => m.r }, formatRange: (name, value) => number(fixed.speeds[value], fixed.speeds[value] < 1 ? 2 : 0) + '×',
-      rangeValue: (name, value) => value, appendRows: () => true, storyNeeds: story => page.last.n >= 71 && fixed.stepMs === 3600000 && tickMoment(0).slice(11) === '00:00' ? '' : 'This story needs a run of three days or more, in steps of an hour from midnight on.', opensAnew: () => false, actions: {}, selected: null,
+      rangeValue: (name, value) => value, appendRows: () => true, storyNeeds: story => page.last.n >= 47 && fixed.stepMs === 3600000 && tickMoment(0).slice(11) === '00:00' ? '' : 'This story needs a run of two days or more, in steps of an hour from midnight on.', opensAnew: () => false, actions: {}, selected: null,
     });
     page.ring = kf.ring.mount(box, fixed.geometry, { label: 'Households in a ring, the grid in the middle', compactGeometry: fixed.compact, maxHeight: ringHeight, currency: fixed.currency, onSelect: i => { page.selected = i; } });
     page.cards = live.buildCards(byId('trading-cards'), CARDS.map(([name]) => name));

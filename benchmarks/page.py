@@ -18,6 +18,7 @@ from callbacks.zones_view import message_since
 from energy_sim.clock import SessionRecord
 from energy_sim.config import load_config
 from energy_sim.database import open_database
+from energy_sim.jobs import Jobs
 from energy_sim.runs import RunStore
 from energy_sim.session import Room, Sessions
 from energy_sim.zones.kernel import compile_kernel
@@ -118,7 +119,7 @@ def opened_session(
             record = sessions.create("zones", {**default_parameters(config), "days": size.days}, rate=rate)
             for control, value in controls.items():
                 sessions.control(record.id, record.control_key, control, value)
-            yield Services(config, sessions, RunStore(Path(folder))), record, clock
+            yield Services(config, sessions, RunStore(Path(folder)), Jobs(Path(folder) / "jobs")), record, clock
         finally:
             engine.dispose()
 

@@ -11,7 +11,6 @@ from energy_sim.figures.trading import plot_savings
 from energy_sim.trading.playback import RecordedTrading
 from layouts.trading_results import Said, long_table, summary_pane
 
-MOST_NAMED = 16  # households under the bars; more names would lie over one another on a phone
 MOST_LISTED = 200  # households in the table
 MAIN = ("Total cost", "Bought from the grid", "Among neighbours")
 _COLUMNS = (
@@ -61,10 +60,10 @@ def on_page(figure: Any) -> Any:
     """The savings as the page shows them: its heading stands above, and names make room for one another."""
     if figure is None:
         return None
-    homes = list(figure.data[0].x)
-    names = list(figure.layout.xaxis.ticktext or map(str, homes))
-    every = -(-len(homes) // MOST_NAMED)
-    figure.update_xaxes(tickmode="array", tickvals=homes[::every], ticktext=names[::every], tickangle=0)
+    places = [str(place) for place in figure.data[0].x]
+    names = list(figure.layout.xaxis.ticktext or places)
+    figure.update_traces(x=names if len(set(names)) == len(names) else places)  # two bars of one name would be stacked
+    figure.update_xaxes(type="category", tickmode="auto", tickvals=None, ticktext=None, tickangle=None)
     figure.update_layout(ON_CARD)
     return figure.update_layout(margin={"l": 56, "r": 12, "t": 26, "b": 24}, legend={"x": 1, "xanchor": "right"})
 

@@ -297,7 +297,7 @@ def test_every_chart_of_the_list_is_drawn_over_all_steps_in_the_theme(services, 
 
 def test_the_chart_of_savings_has_a_bar_before_and_after_for_every_household_with_room_for_its_name(run):
     figure = trading_summary.on_page(trading_summary.savings_chart(run, "light"))
-    assert [list(trace.x) for trace in figure.data] == [list(range(1, 13))] * 2
+    assert [list(trace.x) for trace in figure.data] == [[str(i) for i in range(1, 13)]] * 2
     assert figure.data[1].y == pytest.approx(run.households["savings_eur"].round(4))
     assert figure.layout.title.text is None
     assert trading_summary.on_page(None) is None

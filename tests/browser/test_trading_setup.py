@@ -152,7 +152,8 @@ def test_files_are_loaded_and_named_when_they_cannot_be_used_and_parameters_come
     bad, good, prices = tmp_path / "bad.csv", tmp_path / "our homes.csv", tmp_path / "prices.csv"
     bad.write_text(HOMES.replace("0.5", "-0.5").replace("1.5", "much"))
     setup.load_file("households", bad)
-    setup.wait("document.querySelectorAll('#trading-wrong-data-households li').length === 2", "both problems")
+    told = "document.querySelectorAll('#trading-wrong-data-households li').length"
+    setup.wait(f"{told} === 3", "both problems, and what stays in use")
     assert "bad.csv: row 2, column consumption: 'much' is no number" in setup.text("#trading-wrong-data-households")
     good.write_text(HOMES)
     setup.load_file("households", good)

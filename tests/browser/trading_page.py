@@ -122,7 +122,11 @@ def expected_cards(run: RecordedTrading, simulation: str, tick: int) -> dict[str
         "Among neighbours": [
             energy(own["p2p_buy_amount"]),
             f"{trades} trades" if trades else "no trade",
-            "–" if pool != pool else f"{rounded(100 * round(pool, 5), 1)}\u00a0ct/kWh",
+            ""
+            if simulation == "baseline"
+            else "–"
+            if pool != pool
+            else f"{rounded(100 * round(pool, 5), 1)}\u00a0ct/kWh",
         ],
         "In batteries": [energy(own["stored_kwh"]), beside("stored_kwh"), ""],
         "Wallets together": [f"{rounded(round(own['wallet'], 3), 2)}\u00a0EUR", beside("wallet", "EUR"), ""],

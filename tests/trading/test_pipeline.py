@@ -19,8 +19,8 @@ from tests.trading.real_homes import write_real_homes
 WEEK = {"simulation_steps": 168}
 FILES = [
     "anchor.json", "baseline_results.csv", "baseline_results.parquet", "checksums.json", "grid_capacity.csv",
-    "households.csv", "households.parquet", "ledger.jsonl", "optimized_results.csv", "optimized_results.parquet", "params.json",
-    "prices.csv", "steps.csv", "steps.parquet", "summary.json",
+    "households.csv", "households.parquet", "ledger.jsonl", "optimized_results.csv", "optimized_results.parquet",
+    "params.json", "prices.csv", "steps.csv", "steps.parquet", "summary.json",
 ]  # fmt: skip
 PROMISED = {
     "total_cost_baseline", "total_cost_optimized", "improvement_pct", "grid_buy_baseline_kwh",
