@@ -13,7 +13,7 @@ run: setup
 	$(BIN)/energy-sim serve --port $(PORT)
 
 test: $(VENV)/.test-ready test-tools
-	$(BIN)/python -m pytest -n 3 --dist loadgroup # one more than cores: browsers are waited for
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: setup
 	$(BIN)/python -m benchmarks

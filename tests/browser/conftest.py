@@ -11,6 +11,15 @@ from tests.browser.dashboard import Page, Server, open_browser
 from tests.browser.trading_page import TradingPage
 from tests.trading.page_run import own_places, write_page_run
 
+MOVING = (
+    "test_community_session",
+    "test_network_drawing",
+    "test_ring_drawing",
+    "test_shell",
+    "test_street_drawing",
+    "test_trading_playback",
+)
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -22,8 +31,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    found = open_browser(Path(tmp_path_factory.mktemp("profile")))
+def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    still = request.module.__name__.rpartition(".")[2] not in MOVING
+    found = open_browser(Path(tmp_path_factory.mktemp("profile")), still=still)
     try:
         yield found
     finally:

@@ -113,7 +113,8 @@ def wait_until(found: Any, what: str, seconds: float = WAIT_S) -> Any:
         time.sleep(0.05)
 
 
-def open_browser(profile: Path) -> webdriver.Chrome:
+def open_browser(profile: Path, *, still: bool = False) -> webdriver.Chrome:
+    """A headless Chromium; ``still`` asks pages for no motion, which costs a machine without graphics a lot."""
     browser, service = shutil.which("chromium"), shutil.which("chromedriver")
     if not browser or not service:
         pytest.skip("no chromium and chromedriver on the PATH")
@@ -124,6 +125,7 @@ def open_browser(profile: Path) -> webdriver.Chrome:
         *("--no-default-browser-check", "--disable-background-networking", "--disable-component-update"),
         *("--disable-sync", "--disable-extensions", "--hide-scrollbars", "--force-device-scale-factor=1"),
         *("--window-size=1440,900", f"--user-data-dir={profile}"),
+        *(("--force-prefers-reduced-motion",) if still else ()),
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
