@@ -13,7 +13,7 @@ run: setup
 	$(BIN)/energy-sim serve --port $(PORT)
 
 test: $(VENV)/.test-ready test-tools
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup
 	$(BIN)/python -m benchmarks
@@ -39,7 +39,7 @@ clean:
 lock: # writes both locks anew; needs uv
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes -q \
 		--custom-compile-command 'make lock' -o requirements-dev.lock
-	uv pip compile pyproject.toml -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes -q \
+	uv pip compile pyproject.toml --extra agents -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes -q \
 		--custom-compile-command 'make lock' -o requirements.lock
 
 $(VENV)/bin/python:

@@ -4,12 +4,15 @@ Functions handed in must release the GIL to gain from threads (compiled kernels 
 name to run on a cluster.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from energy_sim.errors import ConfigError
+
+CONNECT_TIMEOUT_S = 10.0
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -62,8 +65,9 @@ def _map_on_cluster(
         raise ConfigError(
             "compute.scheduler is set, but the extra `cluster` is not installed; leave it empty"
         ) from error
-    try:
-        client = Client(scheduler, timeout="10s")  # type: ignore[no-untyped-call]
+    try:  # before a client: one that cannot connect leaves its thread behind, and the next one may wait for ever
+        asyncio.run(_knock(scheduler))
+        client = Client(scheduler, timeout=CONNECT_TIMEOUT_S)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"compute.scheduler: no Dask scheduler answers at {scheduler}; start one or leave it empty"
@@ -73,3 +77,10 @@ def _map_on_cluster(
         position = {future.key: i for i, future in enumerate(futures)}
         for future in as_completed(futures):  # type: ignore[no-untyped-call]
             yield position[future.key], future.result()
+
+
+async def _knock(scheduler: str) -> None:
+    from distributed.comm import connect
+
+    comm = await connect(scheduler, timeout=CONNECT_TIMEOUT_S)  # type: ignore[no-untyped-call]
+    await comm.close()

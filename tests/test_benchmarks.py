@@ -14,7 +14,6 @@ from benchmarks.viewers import against_figures, viewer_rows
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("benchmarks"),
     pytest.mark.filterwarnings("ignore:HTTPResponse.getheader:DeprecationWarning"),  # selenium 4.2 with urllib3 1.26
 ]
 
