@@ -80,7 +80,7 @@ def _map_on_cluster(
 
 
 async def _knock(scheduler: str) -> None:
-    from distributed.comm import connect
+    from distributed.comm.core import connect
 
     comm = await connect(scheduler, timeout=CONNECT_TIMEOUT_S)  # type: ignore[no-untyped-call]
     await comm.close()
