@@ -20,6 +20,7 @@ _PATHS = {
     ("zones", "input"),
     ("zones", "network"),
     *(("trading", name) for name in ("households", "folders", "uploads", "jobs", "operator_key", "anchors")),
+    *(("agents", name) for name in ("logs", "audit", "grid_key", "state")),
 }
 
 
@@ -210,6 +211,97 @@ class TradingConfig(_Section):
     anchors: Annotated[str, Field(min_length=1)]
 
 
+AgentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Kilowatts = Annotated[float, Field(ge=0, le=100_000)]
+Wait = Annotated[float, Field(gt=0, le=86_400)]  # s
+
+
+class TransformerConfig(_Section):
+    """What may flow through a transformer, kW: drawn from the grid, and fed into it."""
+
+    limit_kw: Kilowatts
+    export_limit_kw: Kilowatts
+
+
+class TieConfig(_Section):
+    """A line between two transformers over which one helps the other, either way."""
+
+    a: AgentName
+    b: AgentName
+    limit_kw: Kilowatts
+
+
+class LlmConfig(_Section):
+    """The optional language model that may propose plans; without a base URL there is none."""
+
+    base_url: Annotated[str, Field(max_length=300, pattern=r"^(https?://\S+)?$")] = ""
+    model: Annotated[str, Field(max_length=200)] = ""
+    key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")] = "OPENAI_API_KEY"
+    budget_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    max_cost_ratio: Annotated[float, Field(ge=1, le=10)] = 1.2
+
+
+class AgentsConfig(_Section):
+    """Defaults of the agents room: who is watched, the clocks, the rules of the grid agent, the transformers."""
+
+    grid_url: Annotated[str, Field(max_length=300, pattern=r"^(https?://\S+)?$")]
+    fleet_from_page: bool
+    logs: Annotated[str, Field(min_length=1)]
+    audit: Annotated[str, Field(min_length=1)]
+    grid_key: Annotated[str, Field(min_length=1)]
+    state: Annotated[str, Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    place: Annotated[tuple[float, float], BeforeValidator(_as_place)]
+    timezone: Annotated[str, AfterValidator(_as_timezone)]
+    start: Annotated[str, BeforeValidator(_as_moment)]
+    speed: Annotated[float, Field(ge=1, le=3600)]
+    step_s: Annotated[float, Field(ge=1, le=3600)]
+    report_interval_s: Annotated[float, Field(ge=0.1, le=3600)]
+    cycle_s: Annotated[float, Field(ge=0.1, le=3600)]
+    lease_s: Wait
+    deadline_s: Annotated[float, Field(ge=0.05, le=60)]
+    slots: Annotated[int, Field(ge=1, le=1024)]
+    breaker_failures: Annotated[int, Field(ge=1, le=100)]
+    breaker_open_s: Wait
+    max_skew_s: Wait
+    heartbeat_timeout_s: Wait
+    release_grace_s: Wait
+    failsafe_kw: Kilowatts
+    on_silence: Literal["failsafe", "schedule_then_failsafe"]
+    merit_order: Annotated[tuple[Literal["load", "solar", "battery"], ...], BeforeValidator(_as_tuple)]
+    min_hold_s: Annotated[float, Field(ge=0, le=86_400)]
+    restore_deadband_kw: Kilowatts
+    transformers: Annotated[dict[AgentName, TransformerConfig], Field(min_length=1, max_length=1000)]
+    ties: Annotated[tuple[TieConfig, ...], BeforeValidator(_as_tuple)]
+    llm: LlmConfig
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "AgentsConfig":
+        problems = []
+        if sorted(self.merit_order) != ["battery", "load", "solar"]:
+            problems.append(f"merit_order: {list(self.merit_order)}; name load, solar and battery once each")
+        for n, tie in enumerate(self.ties):
+            known = ", ".join(self.transformers)
+            problems += [
+                f"ties[{n}]: {end} is no transformer; the transformers are {known}"
+                for end in (tie.a, tie.b)
+                if end not in self.transformers
+            ]
+            if tie.a == tie.b:
+                problems.append(f"ties[{n}]: both ends are {tie.a}; name two transformers")
+        if self.lease_s < self.report_interval_s:
+            problems.append(
+                f"lease_s: {self.lease_s:g} is below report_interval_s {self.report_interval_s:g}; give three times it"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def __hash__(self) -> int:
+        """As the other sections have one, though transformers are a dict."""
+        return hash(self.model_dump_json())
+
+
 class Config(_Section):
     """The whole configuration; relative paths count from `root`, the project's folder."""
 
@@ -223,6 +315,7 @@ class Config(_Section):
     zones: ZonesConfig
     community: CommunityConfig
     trading: TradingConfig
+    agents: AgentsConfig
     root: Annotated[Path, Field(exclude=True)]
 
     def path(self, value: str) -> Path:

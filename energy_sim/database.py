@@ -161,6 +161,26 @@ ledger_entries = _append_only(
         sqlite_with_rowid=False,
     )
 )
+agents = Table(
+    "agents",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("transformer", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("nameplates", Text, nullable=False),  # JSON
+    Column("registered", Double, nullable=False),
+    Column("seen", Double, nullable=False),  # 0: never
+    Column("sequence", BigInteger, nullable=False),  # of the last report known; -1: none
+    Column("orders", Text, nullable=False),  # JSON, what stands
+)
+agents_clock = Table(
+    "agents_clock",  # one row per grid agent: where its cycles and its simulated time were
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("cycle", BigInteger, nullable=False),
+    Column("time_s", Double, nullable=False),
+)
 
 
 def open_database(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:

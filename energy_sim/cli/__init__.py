@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from energy_sim.cli import community, runs, serve, trading, zones
+from energy_sim.cli import agents, community, runs, serve, trading, zones
 from energy_sim.cli.options import Context
 from energy_sim.config import load_config
 from energy_sim.errors import EnergySimError
@@ -27,6 +27,7 @@ app.command("serve")(serve.serve)
 app.add_typer(zones.app, name="zones")
 app.add_typer(community.app, name="community")
 app.add_typer(trading.app, name="trading")
+app.add_typer(agents.app, name="agents")
 app.add_typer(runs.app, name="runs")
 
 

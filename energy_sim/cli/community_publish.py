@@ -8,16 +8,16 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from energy_sim.cli.options import Context
-from energy_sim.community.mqtt_url import parse_url
 from energy_sim.config import Config
-from energy_sim.database import open_database
 from energy_sim.errors import ConfigError
-from energy_sim.session import LiveRoom, Room, Sessions
+
+if TYPE_CHECKING:
+    from energy_sim.session import LiveRoom, Sessions
 
 _PARENT = "KRAFTFLYT_PUBLISH_FOR"  # process whose end is the end of the publisher
 
@@ -32,6 +32,7 @@ def publish(
 ) -> None:
     """Publish the meters of all houses of the sessions that play, until Ctrl-C."""
     from energy_sim.community.mqtt import publish_sessions
+    from energy_sim.community.mqtt_url import parse_url
 
     config: Config = context.obj.config
     address = url or broker_url(config)
@@ -58,6 +59,8 @@ def start_publisher(chosen: Context) -> None:
     Raises:
         ConfigError: the configured broker's address cannot be used.
     """
+    from energy_sim.community.mqtt_url import parse_url
+
     parse_url(broker_url(chosen.config))
     command = [sys.executable, "-c", "from energy_sim.cli import main; main()", "--log-level", chosen.log_level]
     for option, file in (("--config", chosen.config_file), ("--log-file", chosen.log_file)):
@@ -80,10 +83,12 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _open_sessions(config: Config) -> Iterator[Sessions]:
+def _open_sessions(config: Config) -> Iterator["Sessions"]:
     """The live sessions of the configured database, as the server's own processes see them."""
+    from energy_sim.database import open_database
+    from energy_sim.session import Room, Sessions
 
-    def open_room(parameters: dict[str, Any], _seed: int) -> LiveRoom:
+    def open_room(parameters: dict[str, Any], _seed: int) -> "LiveRoom":
         from energy_sim.community.live import open_community
 
         return open_community(parameters)

@@ -1,7 +1,7 @@
 """`energy-sim runs`: finished runs on disk."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -9,7 +9,9 @@ from rich.table import Table
 
 from energy_sim.cli.options import Context, console, say
 from energy_sim.errors import ConfigError
-from energy_sim.runs import RunStore, in_words
+
+if TYPE_CHECKING:
+    from energy_sim.runs import RunStore
 
 _WIDTH = 120  # characters a row of the list needs; names are for copying, so a narrow terminal cuts none
 
@@ -18,7 +20,9 @@ app = typer.Typer(help="Finished runs: list, show, export, delete.", no_args_is_
 Name = Annotated[str, typer.Argument(help="Name of the run.")]
 
 
-def _store(context: typer.Context) -> RunStore:
+def _store(context: typer.Context) -> "RunStore":
+    from energy_sim.runs import RunStore
+
     chosen: Context = context.obj
     folder = chosen.config.path(chosen.config.runs.folder)
     if folder.exists() and not folder.is_dir():
@@ -29,6 +33,8 @@ def _store(context: typer.Context) -> RunStore:
 @app.command("list")
 def list_runs(context: typer.Context) -> None:
     """List all finished runs, newest first."""
+    from energy_sim.runs import in_words
+
     table = Table("run", "created (UTC)", "period", "in short", box=None)
     for run in _store(context).list():
         table.add_row(run.name, run.created[:19], *in_words(run))

@@ -10,7 +10,6 @@ import typer
 from energy_sim.cli.community_publish import broker_url, start_publisher
 from energy_sim.cli.options import Context
 from energy_sim.config import DEFAULT_PATH
-from energy_sim.database import open_database
 from energy_sim.errors import ConfigError
 
 
@@ -21,6 +20,8 @@ def serve(
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes.", show_default=False)] = 0,
 ) -> None:
     """Start the dashboard; every process serves every session."""
+    from energy_sim.database import open_database
+
     chosen: Context = context.obj
     server = chosen.config.server
     os.environ["KRAFTFLYT_LOG_LEVEL"] = chosen.log_level  # the processes that answer read these, see app.py

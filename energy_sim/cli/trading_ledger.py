@@ -2,18 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from energy_sim.cli.options import Context, say
 from energy_sim.errors import ConfigError, DataError, LedgerError
-from energy_sim.runs import RunStore
-from energy_sim.trading.ledger import evm
-from energy_sim.trading.ledger.anchor import append_anchor, make_anchor, read_anchors
-from energy_sim.trading.ledger.export import LEDGER_FILE, read_export
-from energy_sim.trading.ledger.folder import verify_folder
-from energy_sim.trading.ledger.verify import Verification
+
+if TYPE_CHECKING:
+    from energy_sim.trading.ledger.verify import Verification
 
 RunArgument = Annotated[str, typer.Argument(help="Folder of a run, or the name of one (see `energy-sim runs list`).")]
 AnchorsOption = Annotated[
@@ -40,6 +37,10 @@ def verify_ledger(
     blocks: Annotated[bool, typer.Option("--blocks", help="Show every block.")] = False,
 ) -> None:
     """Check every record, signature and block of a run's ledger; exit code 1 and the first bad block where one is."""
+    from energy_sim.trading.ledger import evm
+    from energy_sim.trading.ledger.export import LEDGER_FILE, read_export
+    from energy_sim.trading.ledger.folder import verify_folder
+
     folder = _folder(context, run)
     found = verify_folder(folder, _anchors(context, folder, anchors), operator_key or None)
     if blocks:
@@ -69,6 +70,11 @@ def anchor(
 
     Without --contract a new settlement contract is put on the chain. A ledger that does not hold is not anchored.
     """
+    from energy_sim.trading.ledger import evm
+    from energy_sim.trading.ledger.anchor import append_anchor, make_anchor
+    from energy_sim.trading.ledger.export import LEDGER_FILE, read_export
+    from energy_sim.trading.ledger.folder import verify_folder
+
     folder = _folder(context, run)
     found = verify_folder(folder)
     _stop_if_bad(found)
@@ -85,6 +91,8 @@ def anchor(
 
 
 def _folder(context: typer.Context, run: str) -> Path:
+    from energy_sim.runs import RunStore
+
     path = Path(run)
     if path.is_dir():
         return path
@@ -101,6 +109,9 @@ def _default(context: typer.Context) -> Path:
 
 def _anchors(context: typer.Context, folder: Path, given: Path | None) -> Path | None:
     """The file of anchors to check against; the usual one only where it knows the ledger."""
+    from energy_sim.trading.ledger.anchor import read_anchors
+    from energy_sim.trading.ledger.export import LEDGER_FILE, read_export
+
     default = _default(context)
     if given is not None or not default.is_file() or not (folder / LEDGER_FILE).is_file():
         return given
@@ -111,7 +122,7 @@ def _anchors(context: typer.Context, folder: Path, given: Path | None) -> Path |
         return default
 
 
-def _stop_if_bad(found: Verification) -> None:
+def _stop_if_bad(found: "Verification") -> None:
     _stop(found.first_bad)
 
 

@@ -7,9 +7,8 @@ from datetime import date, timedelta
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 from rich.table import Table
 
@@ -26,24 +25,13 @@ from energy_sim.cli.options import (
 )
 from energy_sim.config import Config
 from energy_sim.errors import ConfigError, DataError
-from energy_sim.runs import RunStore, new_name, whole_folder, write_json, write_tables
-from energy_sim.zones.data import data_range
-from energy_sim.zones.model import Factors, Switches
-from energy_sim.zones.pipeline import (
-    Request,
-    RunLog,
-    change_marks,
-    change_setting,
-    check_factor,
-    describe,
-    first_after_warm_up,
-    load,
-    network_from,
-    simulate_request,
-    totals,
-    write_run,
-)
-from energy_sim.zones.simulator import Period, Settings, average_day
+
+if TYPE_CHECKING:  # commands import what they need: a command of another room, or --help, waits for none of it
+    import pandas as pd
+
+    from energy_sim.zones.model import Switches
+    from energy_sim.zones.pipeline import Request
+    from energy_sim.zones.simulator import Period, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +54,11 @@ def _request(
     start: str,
     days: int | None,
     warm_up: int | None,
-    settings: Settings,
-) -> Request:
+    settings: "Settings",
+) -> "Request":
+    from energy_sim.zones.data import data_range
+    from energy_sim.zones.pipeline import Request, network_from
+
     config: Config = context.obj.config
     defaults = config.zones
     first = parse_date(start, "--start") if start else defaults.start
@@ -88,8 +79,11 @@ def _request(
     return request if start or not warm_up_days else _after_warm_up(request, keep_end=not days)
 
 
-def _after_warm_up(request: Request, keep_end: bool) -> Request:
+def _after_warm_up(request: "Request", keep_end: bool) -> "Request":
     """The request with a first day that has its warm-up days in the data before it, with the same last day if asked."""
+    from energy_sim.zones.data import data_range
+    from energy_sim.zones.pipeline import first_after_warm_up
+
     lowest, highest = data_range(request.folders, request.network)
     first = first_after_warm_up(request.start, request.warm_up_days, lowest, highest)
     later = (first - request.start).days
@@ -102,8 +96,10 @@ def _after_warm_up(request: Request, keep_end: bool) -> Request:
     return replace(request, start=first, days=days)
 
 
-def _with_changes(request: Request, changes: list[str] | None) -> Request:
+def _with_changes(request: "Request", changes: list[str] | None) -> "Request":
     """The request with `DATE:NAME=VALUE` changes, each of which holds from its date on."""
+    from energy_sim.zones.pipeline import change_setting
+
     found: dict[int, Settings] = dict(request.changes)
     parsed: list[tuple[date, str, str]] = []
     for text in changes or []:
@@ -133,8 +129,10 @@ def _switches(
     no_two_hop: bool,
     share_wind: bool,
     balance_levels: bool,
-) -> Switches:
+) -> "Switches":
     """The switches of the options; five of them switch something off."""
+    from energy_sim.zones.model import Switches
+
     return Switches(
         wind=not no_wind,
         import_phase1=not no_import_phase1,
@@ -175,6 +173,11 @@ def run(
     png: Annotated[bool, typer.Option("--png", help="Write figures/*.png too.")] = False,
 ) -> None:
     """Simulate a period and write its tables and figures."""
+    from energy_sim.runs import RunStore, new_name
+    from energy_sim.zones.model import Factors
+    from energy_sim.zones.pipeline import RunLog, check_factor, load, simulate_request, totals, write_run
+    from energy_sim.zones.simulator import Settings
+
     switches = _switches(
         no_wind, no_import_phase1, no_local_hydro, no_import_phase2, no_two_hop, share_wind, balance_levels
     )
@@ -206,12 +209,14 @@ def run(
 
 
 def _add_figures(
-    request: Request, period: Period, kinds: Sequence[str], folder: Path, tables: Mapping[str, pd.DataFrame]
+    request: "Request", period: "Period", kinds: Sequence[str], folder: Path, tables: "Mapping[str, pd.DataFrame]"
 ) -> None:
     """Write the figures of a run into its folder; none without a kind."""
     if not kinds:
         return
     from energy_sim.figures.run_files import write_run_figures
+    from energy_sim.zones.pipeline import change_marks
+    from energy_sim.zones.simulator import average_day
 
     transfers, marks = average_day(period), change_marks(request)
     with progress_bar() as bar:
@@ -220,7 +225,7 @@ def _add_figures(
             bar.update(task, completed=done, total=count)
 
 
-def _print_totals(target: Path, period: Period, summary: Mapping[str, Any]) -> None:
+def _print_totals(target: Path, period: "Period", summary: Mapping[str, Any]) -> None:
     table = Table("all zones", "GWh", box=None)
     table.columns[1].justify = "right"
     for name, value in summary["totals_mwh"].items():
@@ -258,7 +263,11 @@ def ensemble(
     threads: Annotated[int | None, typer.Option(min=0, help="Threads; 0 for one per core.", show_default=False)] = None,
 ) -> None:
     """Run every inflow year of the record, and a grid of factors; write quantiles per day and totals per scenario."""
+    from energy_sim.runs import whole_folder, write_json, write_tables
     from energy_sim.zones.ensemble import all_scenarios, quantile_table, run_ensemble, totals_table
+    from energy_sim.zones.model import Factors
+    from energy_sim.zones.pipeline import check_factor, describe, load
+    from energy_sim.zones.simulator import Settings
 
     switches = _switches(
         no_wind, no_import_phase1, no_local_hydro, no_import_phase2, no_two_hop, share_wind, balance_levels
@@ -301,6 +310,7 @@ def ensemble(
 def check_data(context: typer.Context, folders: InputOption = None, network: NetworkOption = None) -> None:
     """Check the input files: what they cover, what would be filled, and every fault."""
     from energy_sim.zones.data import check_data as check
+    from energy_sim.zones.pipeline import network_from
     from energy_sim.zones.reading import UNDATED
 
     config: Config = context.obj.config

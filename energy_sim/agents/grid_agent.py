@@ -1,0 +1,355 @@
+"""The grid agent: takes reports, plans a cycle, lets orders stand, and says what it did and why. No HTTP in here.
+
+    grid = GridAgent(config.agents, engine, AuditLog(path), secret, clock_kind="lock-step")
+    registered = grid.register(registration)
+    grid.take("home_1", report_json)
+    result = grid.coordinate()             # gather, plan, settle
+    grid.save()                            # leases, orders and the audit log; may block, so in a thread
+
+``coordinate`` is ``gather`` (short), ``decide`` (pure: may run in a thread) and ``settle`` (short), so that a server
+can put a language model between the last two and stay awake meanwhile.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from sqlalchemy import Engine
+
+from energy_sim.agents import coordination, registry
+from energy_sim.agents.anomalies import standing
+from energy_sim.agents.audit import AuditLog, Record
+from energy_sim.agents.cycle_result import CycleResult
+from energy_sim.agents.estimates import AgentState
+from energy_sim.agents.gathering import Layout, Situation, gather
+from energy_sim.agents.journal import Journal
+from energy_sim.agents.messages import Ack, Anomaly, Event, Registered, Registration
+from energy_sim.agents.model import SMALL_KW, Grid, Plan, Rules, Tie, Transformer
+from energy_sim.agents.orders import Order, cancelling, follow
+from energy_sim.agents.registry import Lease
+from energy_sim.agents.seats import Seat, Seats
+from energy_sim.agents.world import World, start_moment
+from energy_sim.config import AgentsConfig
+
+logger = logging.getLogger(__name__)
+
+NAME = "grid_agent"
+ClockKind = Literal["real", "lock-step"]
+CALM = "deterministic plan"
+
+
+def grid_of(config: AgentsConfig) -> Grid:
+    """Transformers and ties of the configuration."""
+    transformers = tuple(Transformer(n, t.limit_kw, t.export_limit_kw) for n, t in config.transformers.items())
+    return Grid(transformers, tuple(Tie(t.a, t.b, t.limit_kw) for t in config.ties))
+
+
+def rules_of(config: AgentsConfig, clock_kind: ClockKind) -> Rules:
+    """How it plans, of the configuration."""
+    cycle_s = config.step_s if clock_kind == "lock-step" else config.speed * config.cycle_s
+    return Rules(
+        merit_order=config.merit_order,
+        min_hold_s=config.min_hold_s,
+        restore_deadband_kw=config.restore_deadband_kw,
+        dt_h=cycle_s / 3600.0,
+    )
+
+
+class GridAgent:
+    """State that must stay consistent: seats, orders, cycle, what was reported. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        config: AgentsConfig,
+        engine: Engine,
+        audit: AuditLog,
+        secret: bytes,
+        *,
+        clock_kind: ClockKind = "real",
+        llm_ready: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Take up what the database knows: agents, their sequences, the orders that stand, the cycle.
+
+        Raises:
+            ConfigError: the configuration cannot be planned on.
+            DataError: the database cannot be read.
+        """
+        self.config, self.audit, self.clock_kind = config, audit, clock_kind
+        self._engine, self._clock, self._wall = engine, clock, wall
+        self.grid, self.rules = grid_of(config), rules_of(config, clock_kind)
+        leases = registry.read_leases(engine)
+        self.seats = Seats(
+            leases.values(),
+            secret,
+            transformers=config.transformers,
+            report_interval_s=config.report_interval_s,
+            lease_s=config.lease_s,
+            max_skew_s=config.max_skew_s,
+            clock=clock,
+            wall=wall,
+        )
+        self._began_s = clock()
+        self.cycle, first_s = self._where_it_was(leases)
+        self._world = World(clock_kind, first_s, config.speed, config.step_s, self._began_s)
+        self._time_s = first_s
+        self._layout = Layout()
+        self._shares = np.ones((2, len(self.grid.transformers)))
+        self._past_kwh: dict[str, float] = {}
+        self._last_states: dict[str, AgentState] = {}
+        self._planned_s = self._time_s
+        self._records: list[Record] = []
+        self._unsaved_orders: dict[str, str] = {}
+        self._saving = threading.Lock()
+        self.journal = Journal(wall)
+        self.result: CycleResult | None = None
+        self.llm_ready, self.llm_on = llm_ready, llm_ready
+        self._note("start", NAME, clock=clock_kind, agents=len(self.seats))
+
+    def _where_it_was(self, leases: dict[str, Lease]) -> tuple[int, float]:
+        """Cycle and simulated time to go on from; anew in time when everybody who was known is gone."""
+        start = self.config.start
+        first_s = self._wall() if start == "now" else start_moment(start, self.config.timezone)
+        cycle, time_s = registry.read_clock(self._engine, NAME) or (0, first_s)
+        last_seen = max((lease.seen for lease in leases.values()), default=0.0)
+        is_resumed = self._wall() - last_seen < 10 * self.config.lease_s
+        return cycle, max(time_s, first_s) if is_resumed else first_s
+
+    def uptime_s(self) -> float:
+        """Seconds since it started."""
+        return self._clock() - self._began_s
+
+    def time_s(self) -> float:
+        """Simulated time, seconds since the epoch."""
+        return self._world.target_s(self._clock(), self._time_s)
+
+    def register(self, asked: Registration) -> Registered:
+        """Make an agent known; `lease` of it has to be stored before it is told.
+
+        Raises:
+            RefusedError: 422.
+        """
+        was_known = asked.id in self.seats
+        lease = self.seats.register(asked)
+        if not was_known:
+            self.journal.add(self.time_s(), "join", asked.id, f"{asked.role} joins {asked.transformer_id}")
+        self._note("register", asked.id, role=asked.role, transformer=asked.transformer_id, url=asked.url)
+        return Registered(
+            agent_id=asked.id,
+            token=self.seats.token(asked.id),
+            report_interval_s=self.config.report_interval_s,
+            lease_s=self.config.lease_s,
+            cycle=self.cycle,
+            sequence=max(lease.sequence, 0),
+            clock=self.clock_kind,
+        )
+
+    def store(self, agent_ids: Sequence[str]) -> None:
+        """Write leases of agents that have registered; blocks for the database."""
+        registry.write_leases(self._engine, [self.seats.seat(name).lease for name in agent_ids])
+
+    def take(self, agent_id: str, raw: bytes) -> None:
+        """Keep a report.
+
+        Raises:
+            RefusedError: 404, 409 or 422.
+        """
+        self.seats.take(agent_id, raw)
+
+    def acknowledge(self, agent_id: str, acks: Sequence[Ack]) -> None:
+        """Keep what an agent said to orders that were sent to it."""
+        seat = self.seats.seat(agent_id)
+        seat.told = seat.orders
+        seat.acks.update({ack.event_id: ack for ack in acks})
+        for ack in acks:
+            if ack.state in {"partial", "rejected"}:
+                self.journal.add(self.time_s(), "ack", ack.resource_id, f"{ack.state}: {ack.reason}")
+
+    def begin_cycle(self) -> int:
+        """Count a cycle; in lock-step time moves by a step."""
+        self.cycle += 1
+        self._time_s = self._time_s + self.config.step_s if self.clock_kind == "lock-step" else self.time_s()
+        return self.cycle
+
+    def coordinate(self) -> CycleResult:
+        """One whole cycle on the reports that are there, without a language model."""
+        self.begin_cycle()
+        began = self._clock()
+        situation = self.gather()
+        return self.settle(situation, self.decide(situation), {}, began)
+
+    def gather(self, silent: Collection[str] = ()) -> Situation:
+        """What is known now; ``silent`` agents were asked and did not answer."""
+        situation, self._layout = gather(
+            self.seats,
+            self._layout,
+            self.grid,
+            cycle=self.cycle,
+            time_s=self._time_s,
+            shares=self._shares,
+            before=standing(self.result.situation.anomalies) if self.result else frozenset(),
+            deadband_kw=self.config.restore_deadband_kw,
+            past_kwh=self._past_kwh,
+            silent=silent,
+            failsafe_kw=self.config.failsafe_kw,
+            simulated_s=self.config.speed if self.clock_kind == "real" else 0.0,
+        )
+        self._shares = situation.shares
+        return situation
+
+    def decide(self, situation: Situation) -> Plan:
+        """The deterministic plan; pure."""
+        s = situation
+        return coordination.plan(
+            s.grid, s.resources, s.base_high_kw, self.rules, s.standing, s.time_s, base_low_kw=s.base_low_kw
+        )
+
+    def settle(self, situation: Situation, plan: Plan, failed: dict[str, str], began_s: float) -> CycleResult:
+        """Let the orders of a plan stand, and note what was done and why."""
+        if not plan.validation:
+            plan = replace(plan, validation=CALM)
+        at = {seat.lease.id: seat for seat in self.seats}
+        current = tuple(o for o in situation.standing if o.resource_id.partition("/")[0] in at)
+        orders, events, ids = follow(current, plan, situation.resources, situation.time_s, self.rules)
+        released = frozenset(ids)
+        cancelled = tuple(o for o in current if o.id in released)
+        self._let_stand(at, orders)
+        self.seats.state_limits(situation.heard, failed)
+        self._count_curtailed(situation)
+        before, self.result = (
+            self.result,
+            CycleResult(
+                situation,
+                plan,
+                orders,
+                events,
+                cancelled,
+                failed,
+                situation.input_hash(),
+                self._clock() - began_s,
+            ),
+        )
+        self._tell(before, self.result)
+        return self.result
+
+    def orders_for(self, result: CycleResult) -> dict[str, list[Event]]:
+        """What has to be sent in this cycle, by agent."""
+        found: dict[str, list[Event]] = {}
+        for event in (*map(cancelling, result.cancelled), *result.events):
+            found.setdefault(event.resource_id.partition("/")[0], []).append(event)
+        return found
+
+    def switch_language_model(self, *, on: bool) -> None:
+        """Whether the language model may propose plans; without one it stays off."""
+        self.llm_on = on and self.llm_ready
+        self.journal.add(self.time_s(), "planner", NAME, f"language model {'on' if self.llm_on else 'off'}")
+        self._note("planner", NAME, llm=self.llm_on, llm_ready=self.llm_ready)
+
+    def save(self) -> None:
+        """Write what has changed: the audit log, then the database; blocks, safe to call in a thread.
+
+        What cannot be written is tried again with the next call, and said in the log.
+
+        Raises:
+            DataError: the database cannot be written.
+            OSError: the audit log cannot.
+        """
+        with self._saving:
+            records, self._records = self._records, []
+            try:
+                if records:
+                    self.audit.append_all(records)
+            except OSError:
+                self._records = records + self._records
+                raise
+            seen = self.seats.unsaved()
+            orders, self._unsaved_orders = self._unsaved_orders, {}
+            try:
+                registry.write_progress(self._engine, seen, orders, (NAME, self.cycle, self._time_s))
+            except Exception:
+                self.seats.put_back(seen)
+                self._unsaved_orders = orders | self._unsaved_orders
+                raise
+
+    def _let_stand(self, at: dict[str, Seat], orders: tuple[Order, ...]) -> None:
+        by_agent: dict[str, list[Order]] = {}
+        for order in orders:
+            by_agent.setdefault(order.resource_id.partition("/")[0], []).append(order)
+        for name, seat in at.items():
+            mine = tuple(by_agent.get(name, ()))
+            if self.seats.order(seat, mine):
+                self._unsaved_orders[name] = registry.orders_json(mine)
+
+    def _count_curtailed(self, situation: Situation) -> None:
+        dt_h = max(situation.time_s - self._planned_s, 0.0) / 3600.0
+        self._planned_s = situation.time_s
+        r = situation.resources
+        if not situation.standing or dt_h == 0.0:
+            return
+        row = r.index
+        for order in situation.standing:
+            n = row.get(order.resource_id)
+            if n is not None:
+                kwh = abs(float(r.wanted_kw[n] - r.power_kw[n])) * dt_h
+                self._past_kwh[order.resource_id] = self._past_kwh.get(order.resource_id, 0.0) + kwh
+
+    def _tell(self, before: CycleResult | None, now: CycleResult) -> None:
+        """Journal for the page, audit log for whoever asks later."""
+        states = {seat.lease.id: self.seats.state(seat) for seat in self.seats}
+        self.journal.tell_cycle(before, now, self._last_states, states)
+        self._last_states = states
+        plan, situation = now.plan, now.situation
+        kinds = _kinds(situation.anomalies)
+        if before is not None and not (
+            now.events
+            or now.cancelled
+            or plan.transfers
+            or before.plan.transfers
+            or kinds != _kinds(before.situation.anomalies)
+            or plan.validation != before.plan.validation
+        ):
+            return
+        names = [t.id for t in self.grid.transformers]
+        self._note(
+            "coordinate",
+            NAME,
+            input=now.input_hash,
+            planner=plan.planner,
+            validation=plan.validation,
+            anomalies=sorted(kinds),
+            before_kw=_rounded(names, plan.before_kw),
+            after_kw=_rounded(names, plan.after_kw),
+            shortfall_kw=_rounded(names, plan.shortfall_kw),
+            transfers=[[t.source, t.target, round(t.kw, 3), t.cause] for t in plan.transfers],
+            heard=len(situation.heard),
+            lost=[seat.lease.id for seat, _ in situation.lost][:64],
+        )
+        for event in now.events:
+            self._note(
+                "order",
+                event.resource_id,
+                id=event.id,
+                power_kw=round(event.power_kw or 0.0, 3),
+                why=event.reason,
+                supersedes=event.supersedes,
+            )
+        for order in now.cancelled:
+            self._note("release", order.resource_id, id=order.id, power_kw=round(order.power_kw, 3))
+        if plan.shortfall_kw.max(initial=0.0) > SMALL_KW:
+            logger.warning("limit not met cycle=%d shortfall_kw=%.3f", now.cycle, plan.shortfall_kw.sum())
+
+    def _note(self, action: str, subject: str, **facts: Any) -> None:
+        self._records.append(Record(NAME, action, subject, self.cycle, facts))
+
+
+def _kinds(anomalies: tuple[Anomaly, ...]) -> set[str]:
+    return {f"{a.kind} {a.where}" for a in anomalies}
+
+
+def _rounded(names: list[str], values: Any) -> dict[str, float]:
+    return {name: round(float(value), 3) for name, value in zip(names, values, strict=True)}

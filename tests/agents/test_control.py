@@ -1,0 +1,206 @@
+"""Brains of agents: heartbeats, standing orders, acknowledgements, cycles, silence."""
+
+import numpy as np
+import pytest
+
+from energy_sim.agents.control import RefusedError
+from energy_sim.agents.failsafe import Mode, Rules
+from energy_sim.agents.homes import make_homes
+from energy_sim.agents.local_agents import LocalAgents
+from energy_sim.agents.messages import Answer, Event, Report, SimulateRequest, StandingLimit
+from energy_sim.agents.nature import Village
+from energy_sim.agents.world import World
+
+START_S = 1783503000.0
+
+
+class Bench:
+    """Two homes and a battery agent with a clock that a test moves."""
+
+    def __init__(self, clock="lock-step", on_silence="failsafe"):
+        self.now = 100.0
+        ids = ("home_1", "home_2", "battery_agent_1")
+        homes = make_homes(ids, ("transformer_A",) * 3, 1, ("home", "home", "battery"))
+        village = Village(homes, (47.38, 8.54), "Europe/Zurich", 1)
+        world = World(clock, START_S, 60.0, 60.0, self.now)
+        self.agents = LocalAgents(
+            homes, village, world, Rules(), on_silence, clock=lambda: self.now, wall=lambda: 1.7e9 + self.now
+        )
+        self.sequence = 0
+
+    def answer(self, *events, limit=None, sequence=0):
+        self.sequence += 1
+        return Answer(cycle=0, sequence=sequence, sent_at=1.0, limit=limit, events=events)
+
+    def cycle(self, *events, at=0, limit=None, **more):
+        """A lock-step cycle with these standing orders; the report as it arrives."""
+        request = SimulateRequest(answer=self.answer(*events, limit=limit), **more)
+        return Report.model_validate_json(self.agents.simulate(at, request).model_dump_json())
+
+
+def parts(report):
+    return {r.kind: r for r in report.resources}
+
+
+FREE = StandingLimit(kw=None)
+
+
+def test_scenarios_set_solar_load_and_charge_and_report_the_anomaly_of_each():
+    bench = Bench()
+    said = {}
+    for scenario, (solar, load, soc) in {1: (3, 1, 0.8), 2: (0.1, 3, 0.2), 3: (4, 1, 0.5), 4: (0.2, 3, 0.7)}.items():
+        report = bench.cycle(scenario=scenario, limit=FREE)
+        now = parts(report)
+        assert now["solar"].power_kw == -solar
+        assert now["load"].power_kw == load
+        assert now["battery"].soc == pytest.approx(soc, abs=1e-4)
+        assert report.net_kw == pytest.approx(load - solar, abs=1e-3)
+        said[scenario] = [a.kind for a in report.anomalies]
+        assert report.anomaly
+    assert said == {1: ["underload"], 2: ["overload"], 3: ["underload"], 4: ["overload"]}
+    held = bench.cycle(Event(id="e", resource_id="home_1/load", power_kw=2.0), scenario=2, limit=FREE)
+    assert (parts(held)["load"].wanted_kw, parts(held)["load"].power_kw) == (3.0, 2.0)
+
+
+def test_an_order_is_acknowledged_holds_at_once_and_ends_when_it_is_no_longer_in_the_answer():
+    bench = Bench()
+    bench.cycle(limit=FREE, ev_kwh=30.0)
+    order = Event(id="e1", resource_id="home_1/ev", power_kw=3.0)
+    report = bench.cycle(order, limit=FREE)
+    assert parts(report)["ev"].power_kw == 3.0
+    assert [(a.event_id, a.state) for a in report.acks] == [("e1", "accepted"), ("e1", "started")]
+    assert bench.cycle(order).acks == ()
+    report = bench.cycle()
+    assert parts(report)["ev"].power_kw == 11.0
+    assert [(a.state, a.reason) for a in report.acks] == [("completed", "cancelled")]
+    charged = bench.agents.state.resource_kwh[0, 1]
+    assert charged + bench.agents.state.ev_kwh[0] == pytest.approx(30.0)
+
+
+def test_orders_judge_what_can_never_be_and_what_is_only_partly_possible():
+    bench = Bench()
+    bench.cycle(scenario=2, limit=FREE)
+    with pytest.raises(RefusedError, match="there are home_1/load") as refused:
+        bench.agents.curtail(0, Event(resource_id="home_1/boiler", power_kw=1.0))
+    assert refused.value.status == 404
+    for resource, kw in (("load", -1.0), ("load", 18.0), ("solar", 1.0), ("ev", 12.0), ("battery", 99.0)):
+        with pytest.raises(RefusedError, match=r"outside .* kW") as refused:
+            bench.agents.curtail(0, Event(resource_id=f"home_1/{resource}", power_kw=kw))
+        assert refused.value.status == 422
+    ack = bench.agents.curtail(0, Event(id="x", resource_id="home_1/load", power_kw=0.5))
+    assert (ack.state, ack.power_kw) == ("partial", 1.2)
+    assert bench.agents.curtail(0, Event(resource_id="home_1/solar", power_kw=-0.5)).state == "accepted"
+
+
+def test_of_several_orders_the_lower_priority_number_holds_and_one_supersedes_another_by_name():
+    bench = Bench()
+    first = Event(id="a", resource_id="battery_agent_1/battery", power_kw=2.0, priority=3)
+    second = Event(id="b", resource_id="battery_agent_1/battery", power_kw=-3.0, priority=7)
+
+    def power(*events):
+        return bench.cycle(*events, at=2, limit=FREE).net_kw
+
+    assert power(first, second) == 2.0
+    bench.agents.curtail(2, Event(id="c", resource_id="battery_agent_1/battery", power_kw=-1.0, supersedes="a"))
+    assert bench.agents.simulate(2, SimulateRequest()).net_kw == -1.0  # priority 5 goes before 7
+    brain = bench.agents.brains[2]
+    assert set(brain.orders) == {"b", "c"}
+    bench.agents.curtail(2, Event(resource_id="battery_agent_1/battery", power_kw=None))
+    assert not brain.orders
+
+
+def test_an_order_starts_and_ends_in_simulated_time():
+    bench = Bench()
+    order = Event(id="e", resource_id="battery_agent_1/battery", power_kw=4.0, start_s=START_S + 120, duration_s=120)
+    powers = [bench.cycle(order, at=2, limit=FREE, time_s=START_S + 60 * (k + 1)).net_kw for k in range(6)]
+    assert powers == [0, 0, 4, 4, 0, 0]
+
+
+def test_a_cycle_that_was_asked_is_refused_until_the_grid_agent_began_anew():
+    bench = Bench()
+    before = bench.cycle(cycle=7)
+    stored = bench.agents.state.stored_kwh.copy()
+    with pytest.raises(RefusedError, match="not above 7") as refused:
+        bench.cycle(cycle=7)
+    assert refused.value.status == 409
+    assert (bench.agents.state.stored_kwh == stored).all()
+    assert bench.agents.simulate(0, SimulateRequest()).cycle == 8
+    bench.agents.brains[0].registered(cycle=0, sequence=500)
+    assert bench.cycle(cycle=1).sequence == 501 > before.sequence
+
+
+def test_a_silent_grid_agent_means_failsafe_and_a_heartbeat_with_a_limit_ends_it():
+    bench = Bench(clock="real")
+    agents = bench.agents
+    agents.hear(0, bench.answer(Event(id="s", resource_id="home_1/ev", power_kw=9.0), limit=FREE))
+    agents.state.ev_kwh[0] = 1000.0
+    agents.state.stored_kwh[:] = agents.homes.batteries.soc_min_kwh
+    bench.now += 5
+    agents.advance()
+    assert parts(agents.status(0))["ev"].power_kw == 9.0
+    bench.now += 116  # 121 s without a heartbeat
+    agents.advance()
+    report = agents.status(0)
+    assert (report.mode, report.limit_kw) == (Mode.FAILSAFE, 4.2)
+    assert report.net_kw <= 4.2 + 1e-5
+    assert parts(report)["ev"].wanted_kw == 11.0
+    assert [a.reason for a in agents.report(0).acks if a.state == "completed"] == ["no heartbeat"]
+    agents.hear(0, bench.answer())
+    assert agents.status(0).mode is Mode.FAILSAFE  # a heartbeat alone is not enough
+    bench.now += 1
+    agents.hear(0, bench.answer(limit=StandingLimit(kw=7.0)))
+    agents.advance()
+    assert (agents.status(0).mode, agents.status(0).limit_kw) == (Mode.LIMITED, 7.0)
+
+
+def test_a_schedule_is_kept_through_silence_for_three_timeouts_or_until_it_ends():
+    for duration_s, kept_until_s in ((None, 360), (3600.0, 120)):  # 3,600 s of simulated time are a minute
+        bench = Bench(clock="real", on_silence="schedule_then_failsafe")
+        order = Event(id="s", resource_id="home_1/ev", power_kw=6.0, duration_s=duration_s)
+        bench.agents.hear(0, bench.answer(order, limit=FREE))
+        modes = {}
+        for second in (115, 125, 355, 365):
+            bench.now = 100.0 + second
+            bench.agents.advance()
+            bench.agents.advance()
+            modes[second] = bench.agents.status(0).mode
+        assert {s for s, mode in modes.items() if mode is Mode.UNLIMITED} == {s for s in modes if s < kept_until_s}
+        assert modes[365] is Mode.FAILSAFE
+
+
+def test_real_time_moves_all_agents_and_status_moves_nothing():
+    bench = Bench(clock="real")
+    bench.now += 2.5
+    bench.agents.advance()
+    assert np.allclose(bench.agents.state.time_s, START_S + 150)
+    counters = bench.agents.state.import_kwh.copy()
+    assert bench.agents.status(1) == bench.agents.status(1)
+    bench.agents.advance()
+    assert (bench.agents.state.import_kwh == counters).all()
+
+
+def test_a_thousand_reports_are_valid_and_quick():
+    import time
+
+    ids = tuple(f"home_{n}" for n in range(1, 1001))
+    homes = make_homes(ids, ("transformer_A",) * 1000, 1)
+    now = [0.0]
+    agents = LocalAgents(
+        homes,
+        Village(homes, (47.38, 8.54), "Europe/Zurich", 1),
+        World("real", START_S, 60.0, 60.0, 0.0),
+        Rules(),
+        clock=lambda: now[0],
+    )
+    steps, texts = [], []
+    for _ in range(4):
+        now[0] += 5.0
+        began = time.process_time()
+        agents.advance()
+        steps.append(time.process_time() - began)
+        began = time.process_time()
+        texts = [agents.report(i).model_dump_json() for i in range(1000)]
+        steps.append(time.process_time() - began)
+    assert min(steps[0::2]) < 0.05
+    assert min(steps[1::2]) < 0.15
+    assert [Report.model_validate_json(text).agent_id for text in texts] == list(ids)
