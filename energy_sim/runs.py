@@ -69,9 +69,11 @@ def in_words(run: Run) -> tuple[str, str]:
         return f"{begin} to {end}", "" if drawn is None else f"{drawn:,.1f} kWh from the grid"
     if run.room == "trading":
         begin, end = (str(summary.get(name, "")).replace("T", " ") for name in ("first_time", "end_time"))
-        costs = [summary.get(f"total_cost_{name}") for name in ("baseline", "optimized")]
+        baseline, optimised = (summary.get(f"total_cost_{name}") for name in ("baseline", "optimized"))
         period = f"{begin} to {end}" if begin else f"{summary.get('steps', 0):,} steps"
-        return period, "" if None in costs else f"{costs[0] - costs[1]:,.2f} EUR saved by storage and trade"
+        if baseline is None or optimised is None:
+            return period, ""
+        return period, f"{baseline - optimised:,.2f} EUR saved by storage and trade"
     unmet = summary.get("totals_mwh", {}).get("unmet")
     period = f"{summary.get('first_day', '')} to {summary.get('last_day', '')}"
     return period, "" if unmet is None else f"{unmet:,.0f} MWh unmet"
