@@ -191,7 +191,7 @@
   });
 
   // --- small live pictures of the overview: kf.previews[room](place, fixed) -> {drawing, first, state(message)} ---
-  const PREVIEWS = { zones: 'data-preview', community: 'data-street-preview', trading: 'data-ring-preview' };
+  const PREVIEWS = { zones: 'data-preview', community: 'data-street-preview', trading: 'data-ring-preview', agents: 'data-fleet-preview' };
   function mountPreviews() {
     for (const [room, name] of Object.entries(PREVIEWS)) {
       document.querySelectorAll(`[${name}]:not([data-ready])`).forEach(place => {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from callbacks import community_view, trading_preview, zones_view
+from callbacks import agents_preview, community_view, trading_preview, zones_view
 from callbacks.services import services
 from layouts.overview import RoomCard, overview_page
 
@@ -39,6 +39,15 @@ def page(**_query: str) -> Any:
                 caption="The picture repeats a day in July, an hour at a time.",
                 button="Open the trades",
                 preview={"data-ring-preview": trading_preview.preview(config)},
+            ),
+            RoomCard(
+                name="Agents",
+                href="/agents",
+                text="Every home its own server, watched by a grid agent that keeps transformers within their limits. "
+                "Hang one, kill it, cut its line, and see who stays safe.",
+                caption="The picture repeats eight cycles. No process runs before you open the fleet.",
+                button="Open the fleet",
+                preview={"data-fleet-preview": agents_preview.preview()},
             ),
         ]
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import dash
 from dash import ClientsideFunction, Dash, Input, Output, set_props
 
-from callbacks import community, library, overview, trading, zones
+from callbacks import agents, community, library, overview, trading, zones
 from callbacks.services import Services, attach
 from energy_sim.errors import EnergySimError
 from layouts import ids
@@ -20,6 +20,7 @@ PAGES = (
     ("Zones", "/zones", zones.page),
     ("Community", "/community", community.page),
     ("Trading", "/trading", trading.page),
+    ("Agents", "/agents", agents.page),
     ("Library", "/library", library.page),
 )
 
@@ -55,7 +56,7 @@ def create_app(services: Services) -> Dash:
         "kraftflyt.not_found_404", path="/not-found", title="Not found · Kraftflyt", layout=page_not_found
     )
     app.layout = shell
-    for register in (_register, zones.register, community.register, trading.register, library.register):
+    for register in (_register, *(room.register for room in (zones, community, trading, agents, library))):
         register(app)
     return app
 

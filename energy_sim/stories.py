@@ -1,5 +1,6 @@
 """Stories: talks that play themselves on a page, as YAML files that presenters write."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,9 @@ _PAGES_OF = {
     "steps_per_second": ("trading",),
 }
 _SPEEDS = {"zones": "days_per_second", "community": "time_scale", "trading": "steps_per_second"}
+_NO_CLOCK = ("agents",)  # pages without a clock of their own: nothing to go to, nothing to play
+_AGENTS_SET = re.compile(r"fault\.[A-Za-z0-9_-]{1,64}|heal|drive|planner|show")
+_FAULTS = ("hang", "kill", "slow", "cut", "error", "malformed")
 
 
 class _Entry(BaseModel):
@@ -29,7 +33,8 @@ class Step(_Entry):
 
     Files may write `switches:` for `set:`. Days and days a second are the zones', the time scale is the community's,
     steps a second are trading's. A number of days or steps a second plays unless `play` says otherwise; without `play`
-    the clock is left as it is.
+    the clock is left as it is. The agents page has no clock; there `set` presses buttons: `fault.<agent>: hang, kill,
+    slow, cut, error or malformed`, `heal: <agent> or all`, `drive: cars`, `planner: true`, `show: <agent>`.
     """
 
     day: date | None = None
@@ -86,9 +91,35 @@ def _misplaced(number: int, step: Step, page: str) -> list[str]:
         for key, pages in _PAGES_OF.items()
         if getattr(step, key) is not None and page not in pages
     ]
+    if page in _NO_CLOCK:
+        found += [
+            f"steps[{number}].{key}: the page {page} has no clock of its own; leave it out"
+            for key in ("tick", "play")
+            if getattr(step, key) is not None
+        ]
+        found += [
+            f"steps[{number}].set.{name}: {fault}"
+            for name, value in step.set.items()
+            if (fault := _no_button(name, value))
+        ]
     if step.day is not None and step.tick is not None:
         found.append(f"steps[{number}].tick: {step.tick} stands beside a day; give one of them")
     return found
+
+
+def _no_button(name: str, value: bool | float | str) -> str:
+    """Why the agents page cannot do what a step sets; empty when it can."""
+    if not _AGENTS_SET.fullmatch(name):
+        return "is no button of the page; give fault.<agent>, heal, drive, planner or show"
+    if name.startswith("fault.") and value not in _FAULTS:
+        return f"{value!r} is no fault; give one of {', '.join(_FAULTS)}"
+    if name == "drive" and value != "cars":
+        return f"{value!r} is nothing that can happen; give cars"
+    if name == "planner" and not isinstance(value, bool):
+        return f"{value!r} is neither on nor off; give true or false"
+    if name in {"heal", "show"} and not isinstance(value, str):
+        return f"{value!r} is no agent; give its name"
+    return ""
 
 
 def _instead(key: str, page: str) -> str:

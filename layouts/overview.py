@@ -1,4 +1,4 @@
-"""The overview page: the country, the street and the trades as small live pictures that open their pages."""
+"""The overview page: the country, the street, the trades and the fleet as small live pictures that open their pages."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,7 @@ _COMMANDS = (
     "energy-sim zones ensemble --out my-ensemble",
     "energy-sim community run --ticks 86400 --out my-street",
     "energy-sim trading run --out my-community",
+    "energy-sim agents demo",
 )
 
 

@@ -11,6 +11,7 @@ PAGES = (
     ("Zones", "/zones"),
     ("Community", "/community"),
     ("Trading", "/trading"),
+    ("Agents", "/agents"),
     ("Library", "/library"),
 )
 

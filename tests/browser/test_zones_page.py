@@ -223,7 +223,7 @@ def test_question_mark_shows_the_keys_and_escape_closes_them(page):
 
 def test_digits_open_the_pages(page):
     page.open()
-    page.press("5")
+    page.press("6")
     page.wait("document.querySelector('.kf-library')", "the library")
     page.press("3")
     page.wait("document.getElementById('community-street') && kraftflyt.communityPage().last", "the street")

@@ -194,7 +194,7 @@ def test_back_from_another_page_returns_to_the_session(page):
     page.open()
     page.step()
     before = page.link()
-    page.press("5")
+    page.press("6")
     page.wait("document.querySelector('.kf-library')")
     page.driver.back()
     page.wait("document.querySelector('.kf-zones-grid') && kraftflyt.zonesPage().last", "the zones page")
