@@ -1,4 +1,5 @@
-# Kraftflyt in one container: the dashboard on port 8050, sessions in /app/var, finished runs in /app/runs.
+# Kraftflyt in one container: the dashboard on port 8050, sessions in /app/var, finished runs in
+# /app/runs, what agents log in /app/logs.
 #   docker compose up --build          or          docker build -t kraftflyt . && docker run -p 8050:8050 kraftflyt
 FROM python:3.11-slim
 
@@ -31,12 +32,12 @@ COPY input input
 COPY examples examples
 RUN pip install --no-deps --no-build-isolation .
 
-# Only these two folders are written to.
+# Only these folders are written to.
 RUN useradd --create-home --uid 10001 kraftflyt \
-    && mkdir --parents var runs \
-    && chown --recursive kraftflyt:kraftflyt var runs
+    && mkdir --parents var runs logs \
+    && chown --recursive kraftflyt:kraftflyt var runs logs
 USER kraftflyt
-VOLUME ["/app/var", "/app/runs"]
+VOLUME ["/app/var", "/app/runs", "/app/logs"]
 
 EXPOSE 8050
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \

@@ -1,7 +1,10 @@
 """The house's rules, held by reading the source: who imports whom, who prints, how long files are, what is loaded."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,17 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("energy_sim", "layouts", "callbacks")
 ROOMS = ("zones", "community", "trading", "gridops", "agents")
 RECORDS = {"energy_sim.zones.model"}  # what figures may know of a room
+
+AGENTS = "energy_sim.agents"
+EXTRA = ("aiohttp", "fastapi", "httptools", "httpx", "httpx2", "openai", "starlette", "uvicorn", "uvloop")
+# Modules of the agents room that speak HTTP with packages of the extra `agents`; all others work without it.
+SERVERS = {
+    f"{AGENTS}.{name}"
+    for name in (
+        *("agent_server", "fleet_server", "grid_cycles", "grid_openapi", "grid_server"),
+        *("polling", "reporting", "run_agents", "run_grid"),
+    )
+}
 
 # Hosts that a source may name without the page asking for anything there.
 ALLOWED_HOSTS = {"localhost", "127.0.0.1", "0.0.0.0", "www.w3.org", "host", "example.com", "example.org"}
@@ -104,6 +118,42 @@ def test_root_files_devices_and_forecasting_know_no_room():
     ]
     assert "energy_sim.session" in roots
     assert offenders((*roots, "energy_sim.devices", "energy_sim.forecasting"), inner) == []
+
+
+def test_the_extra_of_the_agents_is_imported_by_servers_and_the_language_model_only():
+    found = {arrow.split(" -> ")[0] for package in ("energy_sim", "layouts", "callbacks", "app")
+             for arrow in offenders(package, EXTRA)}  # fmt: skip
+    assert f"{AGENTS}.polling" in found
+    assert found <= SERVERS | {f"{AGENTS}.language_model"}
+
+
+def test_everything_but_the_servers_works_without_the_extra_of_the_agents():
+    rest = sorted(n for n in SOURCES if within(n, AGENTS) and n not in SERVERS)
+    assert {f"{AGENTS}.{n}" for n in ("coordination", "failsafe", "language_model", "fleet_client")} <= set(rest)
+    program = f"""
+import importlib, sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {EXTRA!r}:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Absent())
+for name in {(*rest, "energy_sim.cli", "callbacks.agents")!r}:
+    importlib.import_module(name)
+try:
+    import energy_sim.agents.polling
+except ModuleNotFoundError as error:
+    print("absent:", error.name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "absent: aiohttp"), done.stderr
 
 
 def test_pages_know_neither_callbacks_nor_the_app_and_callbacks_not_the_app():

@@ -99,6 +99,14 @@ def test_the_lock_has_hashes_the_build_tool_and_no_index_host(root):
         assert not re.search(r"index-url|extra-index|find-links|trusted-host|https?://(?!127\.0\.0\.1)", content), name
 
 
+def test_the_image_has_what_agents_need(root, project):
+    text = (root / "requirements.lock").read_text(encoding="utf-8")
+    pinned = set(re.findall(r"^([a-z0-9._-]+)(?:\[[^]]+\])?==", text, re.MULTILINE))
+    needed = {re.match(r"[a-z0-9_-]+", line)[0] for line in project["optional-dependencies"]["agents"]}
+    assert {"aiohttp", "fastapi", "openai", "uvicorn"} <= needed
+    assert needed <= pinned
+
+
 def test_the_python_of_the_image_is_one_the_project_supports(recipe, project):
     (base,) = arguments(recipe, "FROM")
     version = re.fullmatch(r"python:3\.(\d+)-slim", base)
@@ -124,8 +132,11 @@ def test_it_runs_as_a_user_who_may_write_the_volumes_only(recipe):
     assert instructions.index("USER") > max(i for i, name in enumerate(instructions) if name == "RUN")
     (volumes,) = arguments(recipe, "VOLUME")
     config = load_config()
-    assert yaml.safe_load(volumes) == [f"/app/{config.logging.file.split('/')[0]}", f"/app/{config.runs.folder}"]
-    assert f"chown --recursive {user}:{user} var runs" in " ".join(arguments(recipe, "RUN"))
+    written = [config.logging.file.split("/")[0], config.runs.folder, config.agents.logs]
+    assert yaml.safe_load(volumes) == [f"/app/{folder}" for folder in written]
+    assert f"chown --recursive {user}:{user} {' '.join(written)}" in " ".join(arguments(recipe, "RUN"))
+    agents = (config.agents.audit, config.agents.grid_key, config.agents.state)
+    assert {path.split("/")[0] for path in agents} <= set(written)
 
 
 def test_the_health_check_is_python_that_compiles(recipe):
@@ -134,7 +145,7 @@ def test_the_health_check_is_python_that_compiles(recipe):
     compile(words[2], "health", "exec")
 
 
-def test_compose_keeps_both_volumes(recipe, root):
+def test_compose_keeps_all_volumes(recipe, root):
     compose = yaml.safe_load((root / "compose.yaml").read_text(encoding="utf-8"))
     kept = [place.split(":") for place in compose["services"]["kraftflyt"]["volumes"]]
     (volumes,) = arguments(recipe, "VOLUME")

@@ -5,6 +5,7 @@ import re
 import shlex
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -88,6 +89,8 @@ def test_pages_are_found():
         "energy_sim/community/README.md",
         "docs/trading.md",
         "energy_sim/trading/README.md",
+        "docs/agents.md",
+        "energy_sim/agents/README.md",
     } <= {named(p) for p in PAGES}
     assert len([p for p in PAGES if p.parent.name == "adr"]) >= 8
 
@@ -211,14 +214,14 @@ def test_the_street_shown_is_a_street(tmp_path):
     assert live.house_ids[0] == "school"
 
 
-@pytest.mark.parametrize("room", ["zones", "community", "trading"])
+@pytest.mark.parametrize("room", ["zones", "community", "trading", "agents"])
 def test_the_example_of_a_rooms_readme_runs(room):
     result = doctest.testfile(str(ROOT / "energy_sim" / room / "README.md"), module_relative=False, encoding="utf-8")
     assert result.attempted >= 12
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("name", ["zones", "community", "trading", "forecasting"])
+@pytest.mark.parametrize("name", ["zones", "community", "trading", "agents", "forecasting"])
 def test_the_map_of_a_rooms_readme_names_every_file_of_it(name):
     room = ROOT / "energy_sim" / name
     said = set(re.findall(r"`(\w+\.py)`", text_of(room / "README.md")))
@@ -270,3 +273,39 @@ def test_columns_named_are_those_of_a_trading_run(tmp_path):
     for name, columns in named_tables.items():
         header = (tmp_path / "run" / f"{name}.csv").read_text(encoding="utf-8").splitlines()[0]
         assert columns == header.split(","), name
+
+
+def rows_of(page: str, first: str) -> list[list[str]]:
+    """Cells of the table whose first heading is `first`."""
+    _, _, rest = text_of(ROOT / page).partition(f"\n\n| {first} |")
+    lines = rest.partition("\n\n")[0].split("\n")[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_endpoints_of_the_agents_are_those_that_answer():
+    from energy_sim.agents.agent_server import make_app
+    from energy_sim.agents.grid_server import make_grid_app
+
+    nobody = SimpleNamespace(grid=SimpleNamespace(seats=None))  # it is described, not asked
+    for first, server in (("grid agent", make_grid_app(nobody)), ("home, battery", make_app(None))):
+        paths = server.openapi()["paths"]
+        answered = [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods]
+        assert sorted(row[0].strip("`") for row in rows_of("docs/agents.md", first)) == sorted(answered)
+
+
+def test_the_table_of_agents_has_every_key_with_its_default():
+    rows = {row[0].strip("`"): row[1].strip("`") for row in rows_of("docs/agents.md", "key of `agents`")}
+    section = yaml.safe_load(text_of(DEFAULT_PATH))["agents"]
+    assert list(rows) == list(section)
+    for name, value in section.items():
+        if name in {"transformers", "ties", "llm"}:
+            continue
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else shown_default(value).strip("`")
+        assert rows[name] == (value.isoformat() if name == "start" else shown), name
+
+
+def test_the_scenarios_of_the_agents_are_those_that_are_played():
+    from energy_sim.agents.local_agents import SCENARIOS
+
+    rows = {int(row[0]): tuple(row[1:4]) for row in rows_of("docs/agents.md", "scenario")}
+    assert rows == {n: (f"{sun:g}", f"{load:g}", f"{100 * soc:g} %") for n, (sun, load, soc) in SCENARIOS.items()}
