@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import browser, browser_community, community, ledger, page, trading, viewers, zones
+from benchmarks import agents, browser, browser_community, community, ledger, page, trading, viewers, zones
 from benchmarks.measure import ROOT, Size, machine, table
 
 ROOMS = {
@@ -18,6 +18,7 @@ ROOMS = {
     "community, browser": browser_community.measure,
     "trading core": trading.measure,
     "trading, ledger": ledger.measure,
+    "agents": agents.measure,
 }
 LATEST = ROOT / "benchmarks" / "latest.json"
 

@@ -31,6 +31,8 @@ class Size:
     viewers: tuple[int, ...] = (50, 200)
     planned: tuple[int, ...] = (100, 1000, 5000)  # households whose batteries are planned together
     peer: int = 50  # households of the model that is built anew for every step
+    agents: tuple[int, ...] = (10, 100, 1000)  # homes as real processes
+    audit_lines: int = 100_000
     watch_s: float = 15.0
     warm_s: float = 3.0
 
@@ -47,6 +49,8 @@ TINY = Size(
     streets=(500,),
     viewers=(10,),
     planned=(100,),
+    agents=(10,),
+    audit_lines=2000,
     peer=4,
     watch_s=1.5,
     warm_s=0.5,
