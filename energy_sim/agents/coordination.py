@@ -85,7 +85,7 @@ def plan(
     relaxed = np.minimum(np.minimum(stood, excess + rules.restore_deadband_kw), np.maximum(opposite, 0.0))
     need = np.maximum(excess, relaxed)
     need = np.where(up, np.minimum(need, np.maximum(opposite, 0.0)), need)  # the limit comes before the export limit
-    take, _ = allocate_groups(need, at, free, tier, resources.past_kwh, rules.dt_h)
+    take, _ = allocate_groups(need, at, free, tier, resources.past_kwh, rules.fair_h)
     setpoint = np.clip(held + np.where(up[at], take, -take), low_kw, high_kw)
 
     before = np.where(under, lower, upper)

@@ -48,14 +48,12 @@ def grid_of(config: AgentsConfig) -> Grid:
     return Grid(transformers, tuple(Tie(t.a, t.b, t.limit_kw) for t in config.ties))
 
 
-def rules_of(config: AgentsConfig, clock_kind: ClockKind) -> Rules:
+def rules_of(config: AgentsConfig) -> Rules:
     """How it plans, of the configuration."""
-    cycle_s = config.step_s if clock_kind == "lock-step" else config.speed * config.cycle_s
     return Rules(
         merit_order=config.merit_order,
         min_hold_s=config.min_hold_s,
         restore_deadband_kw=config.restore_deadband_kw,
-        dt_h=cycle_s / 3600.0,
     )
 
 
@@ -82,7 +80,7 @@ class GridAgent:
         """
         self.config, self.audit, self.clock_kind = config, audit, clock_kind
         self._engine, self._clock, self._wall = engine, clock, wall
-        self.grid, self.rules = grid_of(config), rules_of(config, clock_kind)
+        self.grid, self.rules = grid_of(config), rules_of(config)
         leases = registry.read_leases(engine)
         self.seats = Seats(
             leases.values(),

@@ -173,7 +173,8 @@ class Rules:
     ``merit_order`` names kinds, the first is curtailed first; cars come right before loads unless named, a kind left
     out is never ordered. ``tier_costs`` are the costs of 1 kW of change in each tier, rising. ``min_hold_s`` is
     simulated time an order stands at least; ``restore_deadband_kw`` is how far the load must be below its limit
-    before an order is released; an order is not relaxed by less than ``relax_kw``. ``dt_h`` is the length of a cycle.
+    before an order is released; an order is not relaxed by less than ``relax_kw``. What
+    some gave more than others is evened out over ``fair_h`` hours: at once, a cut would swing from one to the other.
     """
 
     merit_order: tuple[str, ...] = ("load", "solar", "battery")
@@ -181,7 +182,7 @@ class Rules:
     min_hold_s: float = 60.0
     restore_deadband_kw: float = 0.5
     relax_kw: float = 0.05
-    dt_h: float = 1.0 / 60.0
+    fair_h: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse an order of kinds that cannot be followed.
@@ -197,8 +198,8 @@ class Rules:
             raise ConfigError(
                 f"agents.tier_costs: {self.tier_costs} do not rise from above 0; give {len(KINDS)} of them"
             )
-        if not (self.min_hold_s >= 0 and self.restore_deadband_kw >= 0 and self.relax_kw >= 0 and self.dt_h > 0):
-            raise ConfigError("agents: min_hold_s, restore_deadband_kw and relax_kw are 0 or more, a cycle above 0 h")
+        if not (self.min_hold_s >= 0 and self.restore_deadband_kw >= 0 and self.relax_kw >= 0 and self.fair_h > 0):
+            raise ConfigError("agents: min_hold_s, restore_deadband_kw and relax_kw are 0 or more, fair_h above 0 h")
 
     @property
     def tiers(self) -> tuple[str, ...]:

@@ -154,7 +154,7 @@ def test_a_held_order_counts_before_the_neighbour_is_asked():
         (lambda: Grid((Transformer("A", 1, 1),), (Tie("A", "X", 1),)), "A to X .* known are A"),
         (lambda: Rules(merit_order=("load", "wind")), "load, wind is no order; name each of load, solar"),
         (lambda: Rules(tier_costs=(1.0, 1.0, 2.0, 3.0)), "do not rise"),
-        (lambda: Rules(dt_h=0.0), "above 0 h"),
+        (lambda: Rules(fair_h=0.0), "fair_h above 0 h"),
     ],
 )
 def test_a_grid_or_rules_that_cannot_be_planned_with_are_refused(make, told):
@@ -167,3 +167,10 @@ def test_limits_are_scaled_by_share():
     assert grid.limit_kw.tolist() == [6.0, 12.0]
     assert grid.export_limit_kw.tolist() == [20.0, 18.0]
     assert grid.ties == PAIR.ties
+
+
+def test_what_one_gave_more_is_evened_out_over_an_hour_and_a_cut_does_not_swing_between_equals():
+    # two cars want 11 kW each below 12 kW: 10 kW are cut, and one has given 0.2 kWh more so far
+    cars = [("h1/ev", 0, "ev", 11.0, 0.0, 11.0), ("h2/ev", 0, "ev", 11.0, 0.0, 11.0)]
+    made = planned(make_grid("A"), make_resources(cars, past=[0.2, 0.0]))
+    np.testing.assert_allclose(made.setpoint_kw, [11 - 4.9, 11 - 5.1], rtol=0, atol=1e-12)
