@@ -3,12 +3,12 @@
 (function () {
   'use strict';
   const kf = window.kraftflyt = window.kraftflyt || {}, live = kf.live = kf.live || {};
-  const A = { id: 0, role: 1, transformer: 2, state: 3, age: 4, mode: 5, limit: 6, net: 7, volt: 8, soc: 9, breaker: 10, anomalies: 11, parts: 12, orders: 13 };
+  const A = { id: 0, role: 1, transformer: 2, state: 3, age: 4, mode: 5, limit: 6, net: 7, volt: 8, soc: 9, breaker: 10, anomalies: 11, parts: 12, orders: 13, seen: 14 };
   const T = { load: 0, expected: 1, unc: 2, limit: 3, exportLimit: 4, before: 5, after: 6, short: 7, help: 8, anomalies: 9 };
-  const MOST_POINTS = 900, MOST_EVENTS = 300, SILENT_MS = 5000, IDLE_KW = 0.05, OVER_KW = 0.2, NBSP = '\u00a0';
+  const MOST_POINTS = 900, MOST_EVENTS = 300, SILENT_MS = 5000, BLINK_MS = 2500, IDLE_KW = 0.05, OVER_KW = 0.2, NBSP = '\u00a0';
   const FAULTS = { hang: ['Hang', 'stops answering, and keeps its connections (SIGSTOP)'], kill: ['Kill', 'its process ends at once (SIGKILL)'], slow: ['Slow down', 'every answer takes seconds'], cut: ['Cut off', 'no connection either way'], error: ['Answers 500', 'every answer is an error'], malformed: ['Malformed', 'every answer is broken JSON'] };
   const KINDS = { '': 'All events', join: 'Joined', state: 'States', anomaly: 'Anomalies', help: 'Help', curtail: 'Curtailed', restore: 'Restored', ack: 'Acknowledged', planner: 'Planner', limit: 'Limits', fault: 'Faults' };
-  const GLYPHS = { join: '＋', state: '◐', anomaly: '▲', help: '⇄', curtail: '▼', restore: '↺', ack: '✓', planner: '⚙', limit: '▬', fault: '✕' };
+  const GLYPHS = { join: '+', state: '◐', anomaly: '▲', help: '⇄', curtail: '▼', restore: '↺', ack: '✓', planner: '⚙', limit: '▬', fault: '✕' };
   let page = null, number = Date.now();
 
   const el = (...given) => live.el(...given), byId = id => document.getElementById(id), fmt = (v, d) => live.number(v, d);
@@ -24,7 +24,7 @@
 
   // --- opening ---
   function open(fixed, box) {
-    page = { fixed, box, m: {}, last: null, places: null, net: null, events: [], loads: [], chosen: null, kind: '', onlyChosen: false, signatures: {}, pending: new Map(), heard: Date.now(), story: null, chartIds: null };
+    page = { fixed, box, m: {}, told: null, last: null, blink: 0, places: null, net: null, events: [], loads: [], chosen: null, kind: '', onlyChosen: false, signatures: {}, pending: new Map(), heard: Date.now(), story: null, chartIds: null };
     page.fixed.path = location.pathname;
     buildFilter(); buildStories(); shareHere();
     const asked = new URLSearchParams(location.search).get('view'), tabs = [...document.querySelectorAll('[data-tab]')].map(tab => tab.dataset.tab);
@@ -69,26 +69,55 @@
     document.body.classList.remove('kf-lost');
     if (places && (!page.places || page.places.key !== places.key)) setPlaces(places);
     if (message.h === page.m.h) return none;
+    if (message.A && !(page.places && page.places.key === message.g)) return none; // its places come with the next call
+    const blinks = !message.A && message.st === 'run' && page.told && !bad((message.P || {}).grid);
+    clearTimeout(page.blink);
+    if (blinks && page.m.A) page.blink = setTimeout(() => { if (here()) take(message); }, BLINK_MS); // one late answer is no news
+    else take(message);
+    const last = page.events.length ? page.events[page.events.length - 1][0] : 0;
+    return { n: last, h: message.h, g: page.places ? page.places.key : null, a: page.chosen };
+  }
+  function take(message) {
     page.m = message;
-    if (message.A && page.places && page.places.key === message.g) moment(message); else if (message.A) return none; // its places come with the next call
-    else if (message.st !== 'run') page.blind = true;
+    if (message.A) moment(message);
+    if (page.told) page.last = seenDirectly(page.told, message);
     drawStatus(message);
     if (page.last && page.net) drawPicture();
     drawCards(); drawPlanner(); drawPanel(); drawTabs(); speak();
-    const last = page.events.length ? page.events[page.events.length - 1][0] : 0;
-    return { n: last, h: message.h, g: page.places ? page.places.key : null, a: page.chosen };
+  }
+  /** What the grid agent told, with what the fleet sees of agents that it cannot hear; without it there is only that. */
+  function seenDirectly(told, m) {
+    const S = m.S || {}, blind = m.st === 'run' && !m.A;
+    if (!blind && !Object.keys(S).length) return told;
+    const rows = told.A.map(a => {
+      const row = a.slice(), seen = S[a[A.id]];
+      if (seen) { [row[A.mode], row[A.limit], row[A.net], row[A.soc]] = seen; row[A.parts] = {}; row[A.seen] = true; }
+      if (blind) { row[A.state] = 'alone'; row[A.age] = Infinity; row[A.orders] = []; row[A.breaker] = ''; if (!seen) { row[A.mode] = null; row[A.limit] = null; } }
+      return row;
+    });
+    if (!blind) return Object.assign({}, told, { A: rows });
+    const loads = told.T.map((t, k) => {
+      const load = t.slice(), there = rows.filter(a => a[A.transformer] === page.places.transformers[k]), sum = (some, f) => some.reduce((s, a) => s + f(a[A.net] || 0), 0);
+      for (const part of ['load', 'expected', 'unc', 'help', 'short']) load[T[part]] = 0;
+      load[T.load] = sum(there, v => v);
+      load[T.unc] = sum(there.filter(a => !a[A.seen]), Math.abs);
+      load[T.before] = load[T.after] = load[T.load];
+      return load;
+    });
+    return Object.assign({}, told, { A: rows, T: loads, L: told.L.map(() => [0]) });
   }
   function setPlaces(places) {
     if (page.net) page.net.destroy();
     if (JSON.stringify(places.transformers) !== JSON.stringify(page.places && page.places.transformers)) page.loads = [];
-    page.places = places; page.last = page.last && page.last.g === places.key ? page.last : null;
+    page.places = places;
+    page.told = page.told && page.told.g === places.key ? page.told : null; page.last = page.told;
     page.net = kf.fleet.mount(page.box, places, { label: 'Fleet of ' + places.wide.agents.length + ' agents and a grid agent', legend: true, tip, onSelect: choose });
     page.net.select(page.chosen);
     askForChart();
   }
   function moment(m) {
-    const before = page.last;
-    page.last = m;
+    const before = page.told;
+    page.told = m;
     for (const event of m.e || []) if (!page.events.length || event[0] > page.events[page.events.length - 1][0]) page.events.push(event);
     page.events.splice(0, Math.max(0, page.events.length - MOST_EVENTS));
     if (!before || m.t > before.t) {
@@ -141,13 +170,13 @@
     return {
       hub: hub(),
       transformers: m.T.map((t, k) => ({
-        name: nameOf(page.places.transformers[k]), load: carried(t), unc: t[T.unc], limit: t[T.limit], exportLimit: t[T.exportLimit], before: t[T.before],
+        name: nameOf(page.places.transformers[k]), load: carried(t), unc: t[T.unc], assumed: t[T.expected], limit: t[T.limit], exportLimit: t[T.exportLimit], before: t[T.before],
         help: t[T.help], curtailed: curtailed(t), short: t[T.short], over: over(t),
       })),
       ties: m.L.map(tie => tie[0] || 0),
       agents: Object.fromEntries(m.A.map(a => [a[A.id], {
         name: nameOf(a[A.id]), role: a[A.role], net: a[A.net] || 0, soc: a[A.soc], state: a[A.state], age: a[A.age], mode: a[A.mode], limit: a[A.limit],
-        process: processOf(a[A.id]), bad: bad(processOf(a[A.id])), note: note(a),
+        process: processOf(a[A.id]), bad: bad(processOf(a[A.id])), note: note(a), seen: Boolean(a[A.seen]),
       }])),
     };
   }
@@ -162,7 +191,8 @@
     put(byId('agents-clock'), clock(m.t));
     put(byId('agents-cycle'), new Date(1000 * m.t).toLocaleDateString('en-GB', { timeZone: page.fixed.timezone, weekday: 'short', day: 'numeric', month: 'long' }) + ` · cycle ${fmt(m.c, 0)}` + (m.k === 'lock-step' ? ' · lock-step' : ''));
     const away = m.A.filter(a => a[A.state] !== 'online').length;
-    put(byId('agents-balance'), most >= OVER_KW ? `▲ ${nameOf(page.places.transformers[k])} over its limit by ${size(most)}` : away ? `◐ ${away} of ${m.A.length + (m.more || 0)} agents silent, all limits kept` : '● all limits kept');
+    const alone = page.m.st === 'run' && !page.m.A;
+    put(byId('agents-balance'), alone ? `✕ nobody coordinates${most >= OVER_KW ? `, ${nameOf(page.places.transformers[k])} over its limit by ${size(most)}` : ''}` : most >= OVER_KW ? `▲ ${nameOf(page.places.transformers[k])} over its limit by ${size(most)}` : away ? `◐ ${away} of ${m.A.length + (m.more || 0)} agents silent, all limits kept` : '● all limits kept');
   }
   function tip(id) {
     if (!page.last) return null;
@@ -171,9 +201,9 @@
     if (!a) return null;
     const state = kf.fleet.STATES[a[A.state]] || ['○'];
     return [nameOf(id), ['State', `${state[0]} ${a[A.state]}`], ['Last report', ago(a)], ['Net', a[A.net] === null ? '–' : `${a[A.net] > IDLE_KW ? '▼' : a[A.net] < -IDLE_KW ? '▲' : '●'} ${size(a[A.net])}`],
-      ['Mode', modeOf(a)], ...(bad(processOf(id)) ? [['Process', kf.fleet.PROCESSES[processOf(id)]]] : [])];
+      ['Mode', modeOf(a)], ...(a[A.seen] ? [['Seen by', 'the fleet, not the grid agent']] : []), ...(bad(processOf(id)) ? [['Process', kf.fleet.PROCESSES[processOf(id)]]] : [])];
   }
-  const ago = a => a[A.age] > 1e6 ? '–' : `${fmt(a[A.age], 0)}${NBSP}s ago`;
+  const ago = a => a[A.age] > 1e6 || a[A.age] === null ? '–' : `${fmt(a[A.age], 0)}${NBSP}s ago`;
   const modeOf = a => (kf.fleet.MODES[a[A.mode]] || a[A.mode] || '–') + (a[A.limit] === null ? '' : ` ≤${NBSP}${kw(a[A.limit])}`);
 
   // --- cards ---
@@ -191,7 +221,7 @@
     live.fillCard(page.cards[at], [fmt(m.L.reduce((s, tie) => s + Math.abs(tie[0] || 0), 0), 1), 'kW'], 'over ties', '', false);
     live.fillCard(page.cards[at + 1], [fmt(sum(curtailed), 1), 'kW'], `${fmt(m.A.reduce((s, a) => s + (a[A.orders] || []).length, 0), 0)} orders in force`, '', false);
     live.fillCard(page.cards[at + 2], [fmt(short, 1), 'kW'], short > IDLE_KW ? 'limit not met' : 'none', '', short > IDLE_KW);
-    live.fillCard(page.cards[at + 3], [fmt(online, 0), `of ${m.A.length + (m.more || 0)}`], lost ? `${lost} lost` : m.more ? `${m.more} not shown` : 'none lost', '', lost > 0);
+    live.fillCard(page.cards[at + 3], [fmt(online, 0), `of ${m.A.length + (m.more || 0)}`], page.m.st === 'run' && !page.m.A ? 'nobody hears them' : lost ? `${lost} lost` : m.more ? `${m.more} not shown` : 'none lost', '', lost > 0);
   }
   function drawPlanner() {
     const m = page.last, button = byId('agents-llm');
@@ -223,8 +253,9 @@
     else {
       const state = kf.fleet.STATES[a[A.state]] || ['○'];
       lines.push(['State', `${state[0]} ${a[A.state]}`], ['Last report', ago(a)], ['Mode', modeOf(a)], ['At', nameOf(a[A.transformer])], ['Net', a[A.net] === null ? '–' : kw(a[A.net])], ['Voltage', a[A.volt] === null ? '–' : fmt(a[A.volt], 3) + NBSP + 'pu']);
-      for (const [kind, power] of Object.entries(a[A.parts] || {})) if (power !== null) lines.push([kind.charAt(0).toUpperCase() + kind.slice(1), kw(power)]);
-      if (a[A.state] === 'lost') lines.push(['By itself', `failsafe ≤${NBSP}${kw(page.fixed.failsafeKw)} when it hears nobody`]);
+      for (const [kind, power] of Object.entries(a[A.parts] || {})) if (power !== null) lines.push([kind === 'ev' ? 'Car' : kind.charAt(0).toUpperCase() + kind.slice(1), kw(power)]);
+      if (a[A.seen]) lines.push(['Seen by', 'the fleet, not the grid agent']);
+      else if (a[A.state] === 'lost') lines.push(['By itself', `failsafe ≤${NBSP}${kw(page.fixed.failsafeKw)} when it hears nobody`]);
       if (a[A.soc] !== null) lines.push(['Charge', fmt(100 * a[A.soc], 0) + NBSP + '%']);
       lines.push(['Process', kf.fleet.PROCESSES[process] || process || 'runs elsewhere']);
       if (a[A.breaker] && a[A.breaker] !== 'closed') lines.push(['Breaker', a[A.breaker]]);
@@ -297,7 +328,7 @@
       });
     } else if (name === 'plan') drawPlan(m);
     else if (name === 'agents') {
-      const rows = m.A.map(a => [nameOf(a[A.id]), nameOf(a[A.transformer]), `${(kf.fleet.STATES[a[A.state]] || ['○'])[0]} ${a[A.state]}`, a[A.age], modeOf(a), a[A.net] === null ? '–' : a[A.net], a[A.soc] === null ? '–' : 100 * a[A.soc], (a[A.orders] || []).length, kf.fleet.PROCESSES[processOf(a[A.id])] || processOf(a[A.id]) || '–', a[A.breaker] || '–', (a[A.anomalies] || []).join(', ').replace(/_/g, ' ') || '–']);
+      const rows = m.A.map(a => [nameOf(a[A.id]), nameOf(a[A.transformer]), `${(kf.fleet.STATES[a[A.state]] || ['○'])[0]} ${a[A.state]}`, a[A.age] > 1e6 ? '–' : a[A.age], modeOf(a) + (a[A.seen] ? ', seen by the fleet' : ''), a[A.net] === null ? '–' : a[A.net], a[A.soc] === null ? '–' : 100 * a[A.soc], (a[A.orders] || []).length, kf.fleet.PROCESSES[processOf(a[A.id])] || processOf(a[A.id]) || '–', a[A.breaker] || '–', (a[A.anomalies] || []).join(', ').replace(/_/g, ' ') || '–']);
       fill('agents', rows, () => live.fillTable(byId('agents-table'), HEADS.agents, rows, 'Agents right now' + (m.more ? `; ${m.more} more are not shown` : '')));
     }
   }

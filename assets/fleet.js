@@ -4,15 +4,16 @@
  * Arrows are flow_arrow of energy_sim/figures/fleet.py (a browser test compares the polygons). One canvas; frames only
  * while values ease. Powers in kW, consumption positive.
  * options: {label, maxHeight() px, onSelect(id), tip(id) -> lines}.
- * update({hub: {word, bad}, transformers: [{name, load, unc, limit, exportLimit, before, help, curtailed, short}], ties: [kW],
- *   agents: {id: {name, role, net, soc, state, age, mode, limit, process, bad}}}); `bad`: its process is not well. */
+ * update({hub: {word, bad}, transformers: [{name, load, unc, limit, exportLimit, before, help, curtailed, short, assumed}], ties: [kW],
+ *   agents: {id: {name, role, net, soc, state, age, mode, limit, process, bad, seen}}});
+ * `bad`: its process is not well; `seen`: by the fleet, not by the grid agent; `assumed`: of agents that are not heard. */
 (function () {
   'use strict';
   const kf = window.kraftflyt = window.kraftflyt || {};
   const NBSP = '\u00a0', EASE_MS = 300, IDLE_KW = 0.05, OVER_KW = 0.2, FULL_KW = 12, WIDTHS = [2, 13], STEP = 6;
   const FONT = "Inter, 'DejaVu Sans', sans-serif";
   const TOKENS = ['bg', 'panel', 'ink', 'muted', 'grid', 'node', 'node-line', 'export', 'import', 'two-hop', 'idle', 'hydro', 'unmet', 'accent', 'on-accent'];
-  const STATES = { online: ['●', 'export'], late: ['◐', 'import'], lost: ['✕', 'unmet'], gone: ['○', 'idle'] };
+  const STATES = { online: ['●', 'export'], late: ['◐', 'import'], lost: ['✕', 'unmet'], gone: ['○', 'idle'], alone: ['○', 'muted'] };
   const MODES = { init: 'waits for a limit', unlimited: 'no limit', limited: 'limited', failsafe: 'failsafe' };
   const PROCESSES = { running: '', hung: 'hangs', killed: 'killed', slow: 'slow', cut: 'cut off', error: 'answers 500', malformed: 'malformed', ended: 'ended' };
   const BADGES = { hung: '❚❚', killed: '✕', ended: '✕', slow: '…', error: '500', malformed: '{?' };
@@ -169,8 +170,8 @@
         pen.setLineDash([2, 3]); pen.lineWidth = 1.6; pen.strokeStyle = colors.muted; pen.beginPath(); pen.moveTo(wx, by - 3); pen.lineTo(wx, by + bh + 3); pen.stroke(); pen.setLineDash([]);
       }
       const notes = [t.help > IDLE_KW ? `gets ${kw(t.help)}` : t.help < -IDLE_KW ? `gives ${kw(t.help)}` : '', t.curtailed > IDLE_KW ? `curtailed ${kw(t.curtailed)}` : '', t.short > IDLE_KW ? `short ${kw(t.short)}` : ''].filter(Boolean);
-      const uncertain = unc > IDLE_KW ? ` ± ${kw(unc)} unknown` : '';
-      const status = over ? `▲ over its limit by ${kw(t.over)}` : t.before > t.limit + IDLE_KW ? `● held: ${kw(t.before)} wanted` : '● within its limits' + uncertain;
+      const uncertain = unc > IDLE_KW ? ` ± ${kw(unc)}` : '';
+      const status = over ? `▲ over its limit by ${kw(t.over)}` : Math.abs(t.assumed) > IDLE_KW ? `◐ ${formatNumber(t.assumed, 1)}${uncertain || NBSP + 'kW'} of it assumed` : t.before > t.limit + IDLE_KW ? `● held: ${kw(t.before)} wanted` : '● within its limits' + (uncertain && uncertain + ' unknown');
       fitted(status, left, top + h - 37, 12, over ? 650 : 500, over ? colors.unmet : colors.muted, wide, 'left');
       fitted(notes.join(' · ') || 'no help, no orders', left, top + h - 17, 12, notes.length ? 600 : 400, notes.length ? colors.ink : colors.muted, wide, 'left');
     }
@@ -224,9 +225,9 @@
       pen.globalAlpha = 1;
       if (!g.labels) return;
       const room = g.cell[0] - 4, rows = [[a.name, 13, 650, colors.ink], [`${mark} ${a.state}` + (a.age > 1e6 ? '' : ` · ${formatNumber(a.age, 0)}${NBSP}s`), 12, 600, color]];
-      const limit = a.limit === null || a.limit === undefined ? '' : ` ≤${NBSP}${kw(a.limit)}`;
-      if (a.mode === 'failsafe' || a.mode === 'limited') rows.push([(a.mode === 'failsafe' ? 'failsafe' : 'limited') + limit, 12, 600, colors.ink]);
-      else rows.push([(a.state === 'online' ? '' : 'last: ') + (MODES[a.mode] || 'unknown'), 12, 400, colors.muted]);
+      const limit = a.limit === null || a.limit === undefined ? '' : ` ≤${NBSP}${kw(a.limit)}`, eye = a.seen ? NBSP + '◉' : '';
+      if (a.mode === 'failsafe' || a.mode === 'limited') rows.push([(a.mode === 'failsafe' ? 'failsafe' : 'limited') + limit + eye, 12, 600, colors.ink]);
+      else rows.push([(a.state === 'online' || a.seen ? '' : 'last: ') + (MODES[a.mode] || 'unknown') + eye, 12, 400, colors.muted]);
       if (a.bad) rows.push([PROCESSES[a.process] || a.process, 12, 650, colors.unmet]);
       else if (a.note) rows.push([a.note, 12, 600, colors.import]);
       rows.forEach(([string, px, weight, ink], i) => fitted(string, x, y + r + 15 + 15.5 * i, px, weight, ink, room, 'center', true));
@@ -310,7 +311,7 @@
     }
     function resized(next) { scale = next; redraw(); }
 
-    for (const words of opt.legend ? ['▼ draws', '▲ feeds in', 'ring: charge of the battery', 'stroke: limit', 'dotted: wanted', 'hatched: not known', 'shield: failsafe', 'bar: limited', 'dashed: no word from it'] : []) S.legend.append(Object.assign(document.createElement('span'), { textContent: words }));
+    for (const words of opt.legend ? ['▼ draws', '▲ feeds in', 'ring: charge of the battery', 'stroke: limit', 'dotted: wanted', 'hatched: not known', 'shield: failsafe', 'bar: limited', 'dashed: no word from it', '◉ not seen by the grid agent'] : []) S.legend.append(Object.assign(document.createElement('span'), { textContent: words }));
     S.begin();
     return { update, select, nodeAt, destroy: S.destroy, root, stage, toPage: S.toPage, discOf, geometry: () => g, redrawTip: () => { if (tipped) showTip(tipped); },
       /** For tests: the polygon of every flow as it will stand when it has come to rest. */

@@ -6,16 +6,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import agents, browser, browser_community, community, ledger, page, trading, viewers, zones
+from benchmarks import agents, browser_pages, community, ledger, page, trading, viewers, zones
 from benchmarks.measure import ROOT, Size, machine, table
 
 ROOMS = {
     "zones core": zones.measure,
     "page, server's side": page.measure,
-    "page, browser": browser.measure,
+    "pages, browser": browser_pages.measure,
     "community core": community.measure,
     "community, many viewers": viewers.measure,
-    "community, browser": browser_community.measure,
     "trading core": trading.measure,
     "trading, ledger": ledger.measure,
     "agents": agents.measure,

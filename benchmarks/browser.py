@@ -2,15 +2,12 @@
 
 import importlib.util
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Row, Size, skipped
-from benchmarks.server import started_server
 
 BUDGET_MS = 200.0
 WAIT_S = 60.0
@@ -53,13 +50,14 @@ window.dash_clientside.kraftflyt[drawing] = function (message, ...rest) {
 """
 
 
-def measure(size: Size) -> list[Row]:
-    """Rows from a real page; skipped where there is no Chromium or no selenium, which only the tests need."""
-    why = missing()
-    if why:
-        return [skipped(what, "ms", why, budget) for _, what, budget in ROWS]
-    with tempfile.TemporaryDirectory() as folder, started_server(Path(folder)) as server, chromium() as driver:
-        found = _watch(driver, server.url, size.ticks)
+def left_out(why: str) -> list[Row]:
+    """The rows where there is no browser."""
+    return [skipped(what, "ms", why, budget) for _, what, budget in ROWS]
+
+
+def zones_rows(driver: Any, url: str, size: Size) -> list[Row]:
+    """The zones page: a rule clicked back and forth while it is paused, then days."""
+    found = _watch(driver, url, size.ticks)
     return [Row(what, "ms", tuple(found[key]), below=budget) for key, what, budget in ROWS]
 
 

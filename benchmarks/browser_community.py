@@ -5,13 +5,10 @@ powers on their way; texts and numbers of the cards are in it at once. `redraw` 
 which runs on every frame of the easing.
 """
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from benchmarks.browser import BUDGET_MS, WATCH, chromium, clicks_and_ticks, missing, wait
+from benchmarks.browser import BUDGET_MS, WATCH, clicks_and_ticks, wait
 from benchmarks.measure import Row, Size, skipped
-from benchmarks.server import started_server
 from layouts.community import COMMUNITY
 
 ROWS = (
@@ -20,7 +17,6 @@ ROWS = (
     ("draws", "drawing code of a tick, with cards and charts", None),
     ("redraws", "redraw of the picture", None),
 )
-REDRAWS = 20
 
 # The picture drawn again and again as one tick has it, without easing, as people have it who want less motion; reading
 # a pixel waits until everything is on the canvas. Milliseconds of one redraw.
@@ -43,17 +39,17 @@ net.update = picture => { window.kfPicture = picture; return update(picture); };
 """
 
 
-def measure(size: Size) -> list[Row]:
-    """Rows for each number of houses; skipped where there is no browser."""
-    why = missing()
+def left_out(why: str, size: Size) -> list[Row]:
+    """The rows where there is no browser."""
+    return [skipped(_name(what, n), "ms", why, budget) for n in size.streets for _, what, budget in ROWS]
+
+
+def street_rows(driver: Any, url: str, size: Size) -> list[Row]:
+    """Rows for each number of houses."""
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        if why:
-            return [skipped(_name(what, n), "ms", why, budget) for n in size.streets for _, what, budget in ROWS]
-        with started_server(Path(folder)) as server, chromium() as driver:
-            for houses in size.streets:
-                found = watch_street(driver, f"{server.url}/community?houses={houses}&update_interval_ms=500", size)
-                rows += [Row(_name(what, houses), "ms", tuple(found[key]), below=budget) for key, what, budget in ROWS]
+    for houses in size.streets:
+        found = watch_street(driver, f"{url}/community?houses={houses}&update_interval_ms=500", size)
+        rows += [Row(_name(what, houses), "ms", tuple(found[key]), below=budget) for key, what, budget in ROWS]
     return rows
 
 
@@ -69,7 +65,7 @@ def watch_street(driver: Any, url: str, size: Size) -> dict[str, list[float]]:
     found = clicks_and_ticks(driver, "pv_variation", max(2, ticks // 4), ticks)
     reduced = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", reduced)
-    redraws = driver.execute_script(REDRAW, size.repeats, REDRAWS)
+    redraws = driver.execute_script(REDRAW, size.repeats, size.redraws)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     return {**found, "redraws": redraws}
 

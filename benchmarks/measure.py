@@ -31,6 +31,8 @@ class Size:
     viewers: tuple[int, ...] = (50, 200)
     planned: tuple[int, ...] = (100, 1000, 5000)  # households whose batteries are planned together
     peer: int = 50  # households of the model that is built anew for every step
+    blocks: int = 20  # of 100 trades, written and verified in a repeat
+    redraws: int = 20  # in a row
     agents: tuple[int, ...] = (10, 100, 1000)  # homes as real processes
     audit_lines: int = 100_000
     watch_s: float = 15.0
@@ -38,22 +40,24 @@ class Size:
 
 
 TINY = Size(
-    repeats=2,
+    repeats=1,
     processes=1,
-    days=40,
-    reference_days=5,
-    scenarios=3,
-    ticks=3,
-    street_ticks=70,
+    days=31,
+    reference_days=2,
+    scenarios=2,
+    ticks=2,
+    street_ticks=63,
     street_days=1,
-    streets=(500,),
+    streets=(5,),
     viewers=(10,),
     planned=(100,),
     agents=(10,),
     audit_lines=2000,
     peer=4,
-    watch_s=1.5,
-    warm_s=0.5,
+    blocks=2,
+    redraws=2,
+    watch_s=1.0,
+    warm_s=0.1,
 )
 
 

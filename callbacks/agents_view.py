@@ -11,6 +11,7 @@ A message (short keys, since one goes to every browser each second; powers in kW
                      parts, orders]
     more             agents left out
     P                processes {id or "grid": state}; hub: how old the grid agent's view is, s, null without one
+    S                what the fleet sees of agents that the grid agent cannot hear {id: [mode, limit, net, soc]}
     e                events since the last one seen [n, time_s, kind, who, text]
     g, h             keys of the places and of all this
 """
@@ -83,14 +84,16 @@ def message_since(config: Config, seen: Any) -> tuple[Message | None, dict[str, 
     found = client.view(max(last, 0) if isinstance(last, int) else 0)
     grid, processes = found.get("grid"), found.get("processes") or {}
     if grid is None:
-        return _fresh(_without_grid(config, client, str(found.get("why") or ""), processes), seen), None
+        blind = _without_grid(config, client, str(found.get("why") or ""), processes)
+        return _fresh(blind | {"S": _seen_directly(found)} if blind["st"] == "run" else blind, seen), None
     if client.own and len(grid.get("agents", ())) < len(processes) - 1:
         waiting = _without_grid(config, client, "", processes)
         if waiting["st"] == "start":
             return _fresh(waiting, seen), None
     places = _names(grid)
     key = places_key(*places)
-    message = _small(_message(config, grid, processes, found.get("grid_age_s")) | {"g": key}, seen.get("a"))
+    message = _message(config, grid, processes, found.get("grid_age_s")) | {"g": key, "S": _seen_directly(found)}
+    message = _small(message, seen.get("a"))
     fresh = _fresh(message, seen)
     return fresh, None if seen.get("g") == key else _places(key, *places)
 
@@ -99,6 +102,7 @@ def _without_grid(config: Config, client: FleetClient, why: str, processes: dict
     """What is said while there is nothing to see: it starts, it cannot, or the grid agent alone is away."""
     presence = client.ensure_started()
     if presence.state == "running" and processes:
+        why = why.removeprefix("the grid agent does not answer: ").replace("the grid agent", "it")
         return {"st": "run", "say": f"The grid agent does not answer: {why}", "P": processes, "hub": None}
     if presence.state == "off":
         return {"st": "off", "say": "Nobody runs a fleet, and visitors may not start one here.", "cmd": COMMAND}
@@ -134,6 +138,12 @@ def _message(config: Config, grid: dict[str, Any], processes: dict[str, str], ag
         "hub": age_s,
         "e": list(grid.get("events", ()))[:MOST_EVENTS],
     }
+
+
+def _seen_directly(found: dict[str, Any]) -> dict[str, list[Any]]:
+    """Agents that the supervisor has asked itself."""
+    names = ("mode", "limit_kw", "net_kw", "soc")
+    return {who: [stand.get(name) for name in names] for who, stand in (found.get("seen") or {}).items() if stand}
 
 
 def _row(agent: dict[str, Any]) -> list[Any]:

@@ -97,7 +97,7 @@ def make_app(
     known = tokens if tokens is not None else dict[str, str]()
     under = "/{agent_id}" if host else ""
 
-    place: Callable[..., int] = _named(agents) if host else _only
+    place: Callable[..., Any] = _named(agents) if host else _only
     Place = Annotated[int, Depends(place)]
 
     async def allowed(at: Place, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> int:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from energy_sim.agents import failsafe
 from energy_sim.agents.failsafe import Heartbeat, Limit, Mode, Rules, State
-from energy_sim.agents.messages import Ack, AckState, Anomaly, Answer, Event
+from energy_sim.agents.messages import MOST_TOLD, Ack, AckState, Anomaly, Answer, Event
 from energy_sim.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -67,6 +67,7 @@ class Brain:
     since_s: float
     state: State = field(init=False)
     orders: dict[str, Standing] = field(default_factory=dict)
+    settled: dict[str, Event] = field(default_factory=dict)  # refused or run out, and told on and on
     acks: list[Ack] = field(default_factory=list)
     anomalies: tuple[Anomaly, ...] = ()
     sequence: int = 0
@@ -94,11 +95,22 @@ class Brain:
         self.asked_cycle = self.cycle = cycle
 
     def registered(self, cycle: int, sequence: int) -> None:
-        """The grid agent knows this agent: go on above its sequence, and from its cycle when that began anew."""
-        self.sequence = max(self.sequence, sequence)
+        """The grid agent knows this agent: go on above its sequence, and from its cycle when that began anew.
+
+        A count that somebody drove beyond what is ever told would not be taken any more: it begins anew.
+        """
+        self.sequence = sequence if self.sequence >= MOST_TOLD else max(self.sequence, sequence)
         self.asked_cycle = min(self.asked_cycle, cycle)
 
-    def hear(self, answer: Answer, now_s: float, time_s: float, resources: Mapping[str, Bounds], rules: Rules) -> None:
+    def hear(
+        self,
+        answer: Answer,
+        now_s: float,
+        time_s: float,
+        resources: Mapping[str, Bounds],
+        rules: Rules,
+        on_silence: OnSilence = "failsafe",
+    ) -> None:
         """Take an answer: the heartbeat, a standing limit, and all orders that stand.
 
         The first answer after a silence is a heartbeat alone, whatever limit it brings: it may have waited as long as
@@ -107,6 +119,7 @@ class Brain:
         Raises:
             DataError: the limit lasts 0 s; nothing of the answer is taken then.
         """
+        rules = self._patient(rules, on_silence)
         silent = failsafe.step(self.state, now_s, None, rules)
         is_first = silent.mode is Mode.FAILSAFE and silent.resumed_s is None
         state = failsafe.step(silent, now_s, Heartbeat(), rules)
@@ -118,14 +131,23 @@ class Brain:
         named = {_name(event, n) for n, event in enumerate(answer.events)}
         for name in [name for name in self.orders if name not in named]:
             self._end(name, "cancelled")
+        self.settled = {name: event for name, event in self.settled.items() if name in named}
         for n, event in enumerate(answer.events):
-            known = self.orders.get(_name(event, n))
-            if known is None or known.event != event:
-                self.take(event, _name(event, n), time_s, resources)
+            name = _name(event, n)
+            if name in self.settled and _told(self.settled[name]) == _told(event):
+                continue
+            if self.take(event, name, time_s, resources).state == "rejected" and len(self.orders) < MOST_ORDERS:
+                self.settled[name] = event
 
     def take(self, event: Event, name: str, time_s: float, resources: Mapping[str, Bounds]) -> Ack:
-        """Judge an order, let it stand where possible, and keep what is acknowledged for the next report."""
+        """Judge an order, let it stand where possible, and keep what is acknowledged for the next report.
+
+        An order that stands already and is told again, as with every answer, is neither begun nor acknowledged anew.
+        """
         ack = self.judge(event, name, resources)
+        known = self.orders.get(name)
+        if known is not None and _told(known.event) == _told(event):
+            return ack
         if ack.state != "rejected":
             for gone in [key for key, order in self.orders.items() if key == event.supersedes or _same(event, order)]:
                 self._end(gone, f"superseded by {name}" if event.power_kw is not None else "cancelled")
@@ -142,6 +164,7 @@ class Brain:
         chosen: dict[str, Standing] = {}
         for name, order in list(self.orders.items()):
             if time_s >= order.end_s:
+                self.settled[name] = order.event
                 self._end(name, "")
                 continue
             if time_s < order.start_s:
@@ -156,8 +179,7 @@ class Brain:
 
     def allowed_now(self, now_s: float, rules: Rules, on_silence: OnSilence) -> float | None:
         """What the agent may draw at a moment of the wall clock, kW; falling silent ends the orders that stood."""
-        if self.orders and on_silence == "schedule_then_failsafe":
-            rules = replace(rules, heartbeat_timeout_s=SCHEDULE_TIMES * rules.heartbeat_timeout_s)
+        rules = self._patient(rules, on_silence)
         before = self.state.mode
         self.state = failsafe.step(self.state, now_s, None, rules)
         if self.state.mode is Mode.FAILSAFE and before is not Mode.FAILSAFE:
@@ -206,6 +228,12 @@ class Brain:
             reason=f"{kw:g} kW is not possible now, {possible:g} kW is",
         )
 
+    def _patient(self, rules: Rules, on_silence: OnSilence) -> Rules:
+        """The rules with the longer silence through which orders that stand are kept, where that is wished."""
+        if self.orders and on_silence == "schedule_then_failsafe" and self.state.mode is not Mode.FAILSAFE:
+            return replace(rules, heartbeat_timeout_s=SCHEDULE_TIMES * rules.heartbeat_timeout_s)
+        return rules
+
     def _end(self, name: str, reason: str) -> None:
         self._say(_ack(name, self.orders.pop(name).event, "completed", reason))
 
@@ -215,6 +243,11 @@ class Brain:
 
 def _name(event: Event, n: int) -> str:
     return event.id or f"{event.resource_id.rpartition('/')[2]}-{n}"[:64]
+
+
+def _told(event: Event) -> tuple[object, ...]:
+    """What makes an order another one; what it took the place of is said but once, by who sends it."""
+    return event.resource_id, event.power_kw, event.start_s, event.duration_s, event.priority
 
 
 def _same(event: Event, order: Standing) -> bool:

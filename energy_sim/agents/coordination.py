@@ -85,7 +85,8 @@ def plan(
     relaxed = np.minimum(np.minimum(stood, excess + rules.restore_deadband_kw), np.maximum(opposite, 0.0))
     need = np.maximum(excess, relaxed)
     need = np.where(up, np.minimum(need, np.maximum(opposite, 0.0)), need)  # the limit comes before the export limit
-    take, _ = allocate_groups(need, at, free, tier, resources.past_kwh, rules.fair_h)
+    given_kwh = resources.past_kwh + np.abs(held - wanted) * rules.fair_h  # what is held counts: it is given already
+    take, _ = allocate_groups(need, at, free, tier, given_kwh, rules.fair_h)
     setpoint = np.clip(held + np.where(up[at], take, -take), low_kw, high_kw)
 
     before = np.where(under, lower, upper)

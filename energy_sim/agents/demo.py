@@ -32,6 +32,7 @@ CAR_KWH = 8.0  # of each car: charged, in spite of curtailment, within the ten c
 LIMIT_KW = 6.0  # of the first transformer for each of its homes: less than a car draws
 
 _ASK_S = 15.0
+_START_S = 120.0  # a process takes a second and a half of CPU to start, of a busy machine too
 _NOW_S = 1e-3  # step of a car's arrival
 
 
@@ -93,7 +94,7 @@ async def run_demo(
     summary = Summary()
     pids: dict[str, int] = {}
     try:
-        await fleet.start(told=lambda done, total: told(f"{done} of {total} processes answer"))
+        await fleet.start(_START_S, told=lambda done, total: told(f"{done} of {total} processes answer"))
         pids = fleet.pids
         await _registered(fleet)
         told("the homes live through the day")

@@ -2,7 +2,7 @@
 
     fleet = FleetClient(config)
     fleet.ensure_started()          # never waits: Presence("starting", ...)
-    fleet.view(since=0)             # {"grid": ..., "grid_age_s": ..., "why": ..., "processes": {...}}
+    fleet.view(since=0)             # {"grid": ..., "grid_age_s": ..., "why": ..., "processes": {...}, "seen": {...}}
 
 Nothing is kept in memory: any thread of any process may ask. The supervisor holds the lock of `fleet.lock` while it
 lives, and the system lets it go however it ends, so that there is one of it.
@@ -90,7 +90,7 @@ class FleetClient:
 
     def view(self, since: int = 0) -> dict[str, Any]:
         """What the page draws; ``grid`` None with a reason where there is nothing to see."""
-        nothing: dict[str, Any] = {"grid": None, "grid_age_s": None, "why": "", "processes": {}}
+        nothing: dict[str, Any] = {"grid": None, "grid_age_s": None, "why": "", "processes": {}, "seen": {}}
         if self.own:
             reply = self._ask("GET", f"/view?since={since}")
             return reply.body if reply.ok and isinstance(reply.body, dict) else nothing | {"why": reply.why}

@@ -25,12 +25,13 @@ from energy_sim.agents.audit_entries import read_head, read_tail
 from energy_sim.agents.audit_verify import verify_audit
 from energy_sim.agents.fleet import GRID, Command, Fleet, Member, cli_command, make_members
 from energy_sim.agents.fleet_files import LOCK_FD, Address, FleetFiles
+from energy_sim.agents.link import MODES
 from energy_sim.config import Config
 from energy_sim.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
 
-CAR_KWH = 12.0  # what a car that arrives needs: an hour and more at 11 kW
+CAR_KWH = 5.0  # what a car that arrives needs, for 30 km: full about a minute later, curtailed as it is
 QUICK: dict[str, Any] = {  # so that an audience sees a fault and its end within seconds
     "report_interval_s": 1.0,
     "cycle_s": 2.0,
@@ -38,13 +39,15 @@ QUICK: dict[str, Any] = {  # so that an audience sees a fault and its end within
     "heartbeat_timeout_s": 10.0,
     "release_grace_s": 10.0,
     "breaker_open_s": 5.0,
-    "speed": 60.0,
-    "start": "2026-07-08T12:00:00",
+    "speed": 30.0,  # hours of sun for a talk of ten minutes
+    "start": "2026-07-08T12:30:00",
+    "seed": 156,  # the home at the second transformer has a large roof and a small battery: sun to spare from the start
 }
-LIMIT_KW = 4.0  # of the first transformer for each of its homes, so that two cars are too much even at noon
-_CHARGED = 1  # the scenario that sets the state of charge to 0.8
 _BODY_BYTES = 65_536
-_GRID_S = 0.7  # for the grid agent's answer: less than who asks waits for the whole
+_GRID_S = 0.6  # for the grid agent's answer, with what follows less than who asks waits for the whole
+_LOOK_S, _LOOK_AGAIN_S = 0.3, 0.7  # for the answers of agents that it cannot hear; how often they are asked
+_MOST_SEEN = 16
+_START_S = 180.0  # until the slowest process must answer: the machine may be a busy one
 _GRID_WHY = {
     "hung": "the grid agent hangs; heal it",
     "killed": "the grid agent is killed; heal it",
@@ -62,6 +65,8 @@ class Supervisor:
         self._audit = folder / "logs" / "audit.jsonl"
         self._key = key
         self._seen_s = 0.0
+        self._looked_s = 0.0
+        self._looks: dict[str, Any] = {}
         self.stopped = asyncio.Event()
         self.running = False
         self.done = 0
@@ -83,16 +88,6 @@ class Supervisor:
             ]
         )
         return app
-
-    async def fill_batteries(self) -> None:
-        """Let the homes of the other transformers begin with charged batteries, so that they soon have sun to spare."""
-        homes = [m for m in self._fleet.members if m.role == "home"]
-        asked = [
-            self._fleet.ask(m.id, "POST", "/simulate", {"scenario": _CHARGED})
-            for m in homes
-            if m.transformer != homes[0].transformer
-        ]
-        await asyncio.gather(*asked)
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -122,7 +117,29 @@ class Supervisor:
         if grid is not None:
             self._seen_s = time.monotonic()
         age_s = round(time.monotonic() - self._seen_s, 1) if self._seen_s else None
-        return web.json_response({"grid": grid, "grid_age_s": age_s, "why": why, "processes": states})
+        seen = await self._look(states, everybody=grid is None)
+        return web.json_response({"grid": grid, "grid_age_s": age_s, "why": why, "processes": states, "seen": seen})
+
+    async def _look(self, states: dict[str, str], *, everybody: bool) -> dict[str, Any]:
+        """How agents stand that the grid agent cannot hear, asked at their own ports, past their links.
+
+        Args:
+            states: of the processes.
+            everybody: the grid agent hears nobody.
+
+        Returns:
+            {agent: {mode, limit_kw, net_kw, soc}} of those that answer, `_MOST_SEEN` at most.
+        """
+        if not self.running:
+            return {}
+        broken = {"running", *MODES} if everybody else set(MODES)
+        asked = [name for name, state in states.items() if name != GRID and state in broken][:_MOST_SEEN]
+        if not asked or time.monotonic() - self._looked_s < _LOOK_AGAIN_S:
+            return {name: self._looks[name] for name in asked if name in self._looks}
+        self._looked_s = time.monotonic()
+        replies = await asyncio.gather(*(self._fleet.ask(n, "GET", "/status", timeout_s=_LOOK_S) for n in asked))
+        self._looks = {name: _stand(reply.body) for name, reply in zip(asked, replies, strict=True) if reply.ok}
+        return self._looks
 
     async def _fault(self, request: web.Request) -> web.Response:
         body = await _body(request, "agent", "fault")
@@ -212,14 +229,13 @@ async def _serve(supervisor: Supervisor, fleet: Fleet, idle_s: float, files: Fle
     def told(done: int, _total: int) -> None:
         supervisor.done = done
 
-    starting = asyncio.create_task(fleet.start(told=told))
+    starting = asyncio.create_task(fleet.start(_START_S, told))
     stopping = asyncio.create_task(supervisor.stopped.wait())
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if stopping.done():
             return
         await starting
-        await supervisor.fill_batteries()
         supervisor.running = True
         files.pending.unlink(missing_ok=True)
         logger.info("supervisor serves folder=%s idle_s=%g", files.folder, idle_s)
@@ -251,11 +267,25 @@ def _only_one(files: FleetFiles) -> Iterator[None]:
 
 
 def _limits(config: Config, members: tuple[Member, ...]) -> dict[str, Any]:
-    """The configured transformers, the first with a limit that fits its homes."""
+    """The configured transformers, the first with what its homes draw at most in their failsafe.
+
+    Two cars at once are too much for it even at noon, and homes that hear nobody keep it inside its limit.
+    """
     limits: dict[str, Any] = config.agents.model_dump(mode="json")["transformers"]
     first = next(iter(limits))
-    limits[first]["limit_kw"] = LIMIT_KW * sum(m.role == "home" and m.transformer == first for m in members)
+    homes = sum(m.role == "home" and m.transformer == first for m in members)
+    limits[first]["limit_kw"] = round(config.agents.failsafe_kw * homes, 3)
     return limits
+
+
+def _stand(report: Any) -> dict[str, Any]:
+    """What is shown of a home's own report; nothing where it is none."""
+    if not isinstance(report, dict) or "mode" not in report:
+        return {}
+    resources = report.get("resources", [])
+    soc = next((r["soc"] for r in resources if r.get("soc") is not None), None)
+    net_kw = round(sum(float(r["power_kw"]) for r in resources), 3)
+    return {"mode": report["mode"], "limit_kw": report.get("limit_kw"), "net_kw": net_kw, "soc": soc}
 
 
 async def _body(request: web.Request, *names: str) -> dict[str, Any]:

@@ -1,12 +1,13 @@
-"""Some of many homes: parts of the arrays, and one home's resources as they are reported."""
+"""Some of many homes: parts of the arrays, one home's resources as reported, and a step worked out for all at once."""
 
-from dataclasses import fields
+from collections.abc import Hashable
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from energy_sim.agents.homes import BATTERY, KINDS, Flows, Homes
+from energy_sim.agents.homes import BATTERY, KINDS, Floats, Flows, Homes, HomesState
 from energy_sim.agents.messages import ResourceState
 
 Arrays = TypeVar("Arrays")
@@ -34,6 +35,34 @@ class Slices:
                 pick(homes.batteries, one),
             )
         return self._made[i]
+
+
+@dataclass(frozen=True, slots=True)
+class StepAhead:
+    """A step of all homes, worked out when the first of them is asked; each takes its own while all is as was assumed.
+
+    ``asked`` is what is the same for all of them: moment, length, scenario. ``before``, ``orders_kw`` and
+    ``allowed_kw`` are what the step began with, ``left`` the homes that have not stepped since.
+    """
+
+    asked: Hashable
+    before: HomesState
+    orders_kw: Floats
+    allowed_kw: Floats
+    after: HomesState
+    flows: Flows
+    left: set[int]
+
+    def fits(self, i: int, asked: Hashable, state: HomesState, orders_kw: Floats, allowed_kw: Floats) -> bool:
+        """Whether this is the step of a home: from its state and under its orders now, both (H, ...) of all homes."""
+        return bool(
+            i in self.left
+            and asked == self.asked
+            and state.stored_kwh[i] == self.before.stored_kwh[i]
+            and state.ev_kwh[i] == self.before.ev_kwh[i]
+            and allowed_kw[i] == self.allowed_kw[i]
+            and np.array_equal(orders_kw[i], self.orders_kw[i], equal_nan=True)
+        )
 
 
 def resource_states(homes: Homes, i: int, flows: Flows, soc: float | None) -> tuple[ResourceState, ...]:
@@ -68,6 +97,12 @@ def put(arrays: Any, which: NDArray[Any], part: Any) -> None:
     """Write some entries back, in place."""
     for f in fields(arrays):
         getattr(arrays, f.name)[which] = getattr(part, f.name)
+
+
+def put_one(arrays: Any, i: int, source: Any) -> None:
+    """Write the entry of one place back, in place, from arrays of all."""
+    for name in arrays.__slots__:
+        getattr(arrays, name)[i] = getattr(source, name)[i]
 
 
 def in_watts(flows: Flows) -> Flows:

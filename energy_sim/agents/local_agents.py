@@ -19,13 +19,14 @@ import numpy as np
 from energy_sim.agents.anomalies import HomeLimits, HomeValues, check_home, standing
 from energy_sim.agents.control import Bounds, Brain, OnSilence, RefusedError
 from energy_sim.agents.failsafe import Rules
-from energy_sim.agents.home_slices import Slices, in_watts, pick, put, resource_states
+from energy_sim.agents.home_slices import Slices, StepAhead, in_watts, pick, put, put_one, resource_states
 from energy_sim.agents.homes import (
     BATTERY,
     LOAD,
-    Flags,
     Floats,
+    Flows,
     Homes,
+    HomesState,
     Nature,
     car_arrives,
     set_soc,
@@ -99,6 +100,8 @@ class LocalAgents:
             for i, row in enumerate(homes.has.tolist())
         ]
         self._slices = Slices(homes)
+        self._ahead: StepAhead | None = None
+        self._ahead_s = float("-inf")
         self._clear_of: tuple[float, Floats] | None = None
         everyone = np.arange(len(homes))
         self._obey(everyone, world.start_s)
@@ -162,6 +165,8 @@ class LocalAgents:
         if self.world.clock == "lock-step":
             dt_s = request.step_s or self.world.step_s
             begin_s = float(self.state.time_s[i]) if request.time_s is None else max(request.time_s - dt_s, 0.0)
+            if request.cycle is not None and begin_s != self._ahead_s and len(self) > 1:
+                self._step_ahead(begin_s, dt_s, extras)
             self._step(which, begin_s, dt_s, extras)
         else:
             self.advance()
@@ -178,7 +183,8 @@ class LocalAgents:
         """
         brain = self.brains[i]
         before = set(brain.orders)
-        brain.hear(answer, self.clock(), float(self.state.time_s[i]), self._bounds(i, answer.events), self.rules)
+        bounds, time_s = self._bounds(i, answer.events), float(self.state.time_s[i])
+        brain.hear(answer, self.clock(), time_s, bounds, self.rules, self.on_silence)
         if brain.orders:
             self._ordered.add(i)
         for name in brain.orders.keys() - before:
@@ -247,32 +253,56 @@ class LocalAgents:
         """One step of some agents; an array of all of them is not copied."""
         extras = extras or Extras()
         self._obey(which, begin_s)
-        every = len(which) == len(self)
-        homes = self.homes if every else self._slices.of(int(which[0]))
-        nature = self.village.at(begin_s, dt_s)
-        nature = nature if every else pick(nature, which)
-        idle: Flags | None = None
+        i, ahead, every = int(which[0]), self._ahead, len(which) == len(self)
+        if every:
+            self.state, self.flows = self._stepped(None, self.state, begin_s, dt_s, extras)
+            self._ahead = None
+        elif ahead and ahead.fits(i, (begin_s, dt_s, extras), self.state, self._orders_kw, self._allowed_kw):
+            put_one(self.state, i, ahead.after)
+            put_one(self.flows, i, ahead.flows)
+        else:
+            state, flows = self._stepped(i, pick(self.state, which), begin_s, dt_s, extras)
+            put(self.state, which, state)
+            put(self.flows, which, flows)
+        if ahead:
+            ahead.left.discard(i)
+        self._look_ahead(which)
+        for i in which.tolist():
+            self._judge(i)
+
+    def _step_ahead(self, begin_s: float, dt_s: float, extras: Extras) -> None:
+        """Work out for all what one is asked for: the grid agent will ask the others too, mostly for the same."""
+        state = self.state
+        if extras.scenario is not None:
+            everybody = np.ones(len(self), dtype=bool)
+            state = set_soc(self.homes, state, everybody, np.full(len(self), SCENARIOS[extras.scenario][2]))
+        self._obey(np.arange(len(self)), begin_s)
+        before = replace(state, stored_kwh=state.stored_kwh.copy(), ev_kwh=state.ev_kwh.copy())
+        after, flows = self._stepped(None, state, begin_s, dt_s, extras)
+        orders_kw, allowed_kw, left = self._orders_kw.copy(), self._allowed_kw.copy(), set(range(len(self)))
+        self._ahead = StepAhead((begin_s, dt_s, extras), before, orders_kw, allowed_kw, after, flows, left)
+        self._ahead_s = begin_s
+
+    def _stepped(
+        self, i: int | None, state: HomesState, begin_s: float, dt_s: float, extras: Extras
+    ) -> tuple[HomesState, Flows]:
+        """State and powers after a step of one agent, or with None of all."""
+        homes = self.homes if i is None else self._slices.of(i)
+        which: Any = slice(None) if i is None else self._one[i]
+        nature, idle = self.village.at(begin_s, dt_s), None
         if extras.scenario is not None:
             solar, load, _ = SCENARIOS[extras.scenario]
             real = homes.has[:, LOAD]
             nature = Nature(np.where(real, load, 0.0), np.where(real, solar, 0.0))
-            idle = np.ones(len(which), dtype=bool)
-        parked = np.full(len(which), extras.parked)
-        state = replace(
-            self.state if every else pick(self.state, which), time_s=np.full(len(which), begin_s, dtype=np.float64)
-        )
+            idle = np.ones(len(homes), dtype=bool)
+        elif i is not None:
+            nature = pick(nature, which)
+        parked = np.full(len(homes), extras.parked)
+        state = replace(state, time_s=np.full(len(homes), begin_s, dtype=np.float64))
         state, flows = step_homes(
             homes, state, nature, dt_s, self._orders_kw[which], self._allowed_kw[which], idle, parked
         )
-        flows = in_watts(flows)
-        if every:
-            self.state, self.flows = state, flows
-        else:
-            put(self.state, which, state)
-            put(self.flows, which, flows)
-        self._look_ahead(which)
-        for i in which.tolist():
-            self._judge(i)
+        return state, in_watts(flows)
 
     def _obey(self, which: np.ndarray[Any, Any], time_s: float) -> None:
         """What is ordered and allowed from now on, as arrays."""

@@ -33,6 +33,7 @@ from energy_sim.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 LOOPBACK_NAMES = {"localhost"}
+KEEP_ALIVE_S = 75  # idle connections: longer than who asks keeps them, so that none closes as a request sets out
 
 
 def make_local_agents(
@@ -151,6 +152,7 @@ def run_agents(
             log_level="warning",
             access_log=False,
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=1,
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,

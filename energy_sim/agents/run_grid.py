@@ -19,7 +19,7 @@ from energy_sim.agents.grid_server import make_grid_app
 from energy_sim.agents.language_model import LanguageModel, settings_from
 from energy_sim.agents.polling import Poller
 from energy_sim.agents.registry import read_or_make_secret
-from energy_sim.agents.run_agents import check_address, keep_what_is_there
+from energy_sim.agents.run_agents import KEEP_ALIVE_S, check_address, keep_what_is_there
 from energy_sim.config import Config
 from energy_sim.database import open_database
 from energy_sim.errors import ConfigError
@@ -95,6 +95,7 @@ def _serve(app: Any, host: str, port: int, tls: dict[str, Path | None]) -> None:
             access_log=False,
             server_header=False,
             backlog=2048,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=1,
             **{name: str(path) for name, path in tls.items() if path is not None},  # type: ignore[arg-type]
         )

@@ -39,7 +39,8 @@ def situation(grid: Grid, high_kw: Floats, low_kw: Floats, room_kw: Floats, tier
     beyond = np.where(over > 0, 0.0, np.maximum(-export - low_kw, 0.0))
     under = np.minimum(beyond, np.maximum(limit - high_kw, 0.0))  # a band wider than both limits: the limit comes first
     give = np.maximum(np.maximum(-high_kw, 0.0), under)
-    return Situation(over, under, give, np.maximum(low_kw + export, 0.0), room_kw, tier_costs)
+    take = np.maximum(np.maximum(low_kw + export, 0.0), over)  # here too the limit comes first
+    return Situation(over, under, give, take, room_kw, tier_costs)
 
 
 def neighbour_help(grid: Grid, now: Situation) -> tuple[tuple[Transfer, ...], str]:

@@ -74,7 +74,7 @@ def compact(grid: GridAgent, since: int, breaker: Callable[[str], str]) -> Json:
         "time_s": _r(grid.time_s()),
         "clock": grid.clock_kind,
         "planner": _planner(grid),
-        "transformers": _transformers(grid),
+        "transformers": _right_now(grid),
         "ties": [
             {
                 "a": tie.a,
@@ -125,6 +125,27 @@ def _transformers(grid: GridAgent) -> list[Json]:
         {"id": name, **dict.fromkeys(zeros, 0.0), "limit_kw": a, "export_limit_kw": b, "anomalies": [], "agents": 0}
         for name, a, b in limits
     ]
+
+
+def _right_now(grid: GridAgent) -> list[Json]:
+    """The transformers as the last cycle left them, with the loads of reports that came since, as agents are drawn."""
+    shown = _transformers(grid)
+    if grid.result is None or grid.clock_kind != "real":
+        return shown
+    rows = {t["id"]: t for t in shown}
+    for t in shown:
+        t["load_kw"] = 0.0
+    estimates = {seat.lease.id: estimate for seat, estimate in grid.result.situation.lost}
+    for seat in grid.seats:
+        t, estimate = rows[seat.lease.transformer_id], estimates.get(seat.lease.id)
+        if estimate is not None and grid.seats.state(seat) != "online":
+            continue
+        if estimate is not None:  # is heard again
+            t["expected_kw"] = _r(t["expected_kw"] - estimate.expected_kw)
+            t["uncertainty_kw"] = _r(t["uncertainty_kw"] - estimate.uncertainty_kw)
+        if seat.report is not None and grid.seats.state(seat) != "gone":
+            t["load_kw"] = _r(t["load_kw"] + seat.report.net_kw)
+    return shown
 
 
 def _planner(grid: GridAgent) -> Json:

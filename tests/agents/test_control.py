@@ -125,8 +125,58 @@ def test_a_cycle_that_was_asked_is_refused_until_the_grid_agent_began_anew():
     assert refused.value.status == 409
     assert (bench.agents.state.stored_kwh == stored).all()
     assert bench.agents.simulate(0, SimulateRequest()).cycle == 8
+    assert bench.cycle(cycle=8).cycle == 8  # one without a number takes none from those who count
+    with pytest.raises(RefusedError, match="not above 8"):
+        bench.cycle(cycle=8)
     bench.agents.brains[0].registered(cycle=0, sequence=500)
     assert bench.cycle(cycle=1).sequence == 501 > before.sequence
+
+
+def test_a_host_works_out_a_cycle_once_for_all_its_homes_and_each_lives_as_it_would_alone(monkeypatch):
+    def agents_of(ids):
+        homes = make_homes(ids, ("transformer_A",) * len(ids), 1)
+        village = Village(homes, (47.38, 8.54), "Europe/Zurich", 1)
+        world = World("lock-step", START_S, 60.0, 60.0, 0.0)
+        return LocalAgents(homes, village, world, Rules(), clock=lambda: 1.0, wall=lambda: START_S)
+
+    stepped, worked_out = LocalAgents._stepped, []
+
+    def counted(self, i, *rest):
+        worked_out.append(i)
+        return stepped(self, i, *rest)
+
+    ids = tuple(f"home_{n}" for n in range(1, 6))
+    host, alone = agents_of(ids), [agents_of((name,)) for name in ids]
+    for agents in (host, *alone):
+        for i in range(len(agents)):
+            agents.hear(i, Answer(cycle=0, sequence=0, sent_at=1.0, limit=FREE))
+    monkeypatch.setattr(LocalAgents, "_stepped", counted)
+    less = Event(id="e", resource_id="home_2/load", power_kw=0.2)
+    hold = Event(id="h", resource_id="home_4/battery", power_kw=-1.0)
+    cycles = (  # what everybody is asked, standing orders in the answers, orders sent before, who steps by itself
+        ({"scenario": 2}, {}, {}, []),
+        ({}, {1: less}, {}, [1]),  # an order that comes with the answer: home_2 is worked out anew
+        ({}, {1: less, 3: hold}, {3: hold}, []),  # what was sent before the cycle is known already
+        ({"scenario": 3}, {3: hold}, {}, [1]),  # and one that is no longer in the answer
+        ({}, {3: hold}, {}, []),
+    )
+    for cycle, (asked, standing, sent, by_itself) in enumerate(cycles, 1):
+        for place, order in sent.items():
+            assert host.curtail(place, order) == alone[place].curtail(0, order)
+        told = []
+        for i in range(5):
+            events = (standing[i],) if i in standing else ()
+            answer = Answer(cycle=cycle, sequence=0, sent_at=1.0, limit=FREE, events=events)
+            moment = {"cycle": cycle, "time_s": START_S + 60.0 * cycle, "step_s": 60.0}
+            told.append(SimulateRequest(answer=answer, **moment, **asked))
+        worked_out.clear()
+        reports = [host.simulate(i, told[i]).model_dump_json() for i in range(5)]
+        assert worked_out == [None, *by_itself]
+        assert reports == [alone[i].simulate(0, told[i]).model_dump_json() for i in range(5)]
+        assert host.simulate(0, SimulateRequest(ev_kwh=9.0)) == alone[0].simulate(0, SimulateRequest(ev_kwh=9.0))
+    for name in ("stored_kwh", "ev_kwh", "import_kwh", "resource_kwh", "curtailed_kwh"):
+        lived = getattr(host.state, name)
+        assert np.array_equal(lived, np.concatenate([getattr(one.state, name) for one in alone])), name
 
 
 def test_a_silent_grid_agent_means_failsafe_and_a_heartbeat_with_a_limit_ends_it():

@@ -1,18 +1,22 @@
 """The demo: what its table says is what the agents report, and the whole of it with real processes."""
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from rich.console import Console
 
 from energy_sim.agents.demo import Demo, run_demo
-from energy_sim.agents.demo_cycle import Checked, check_orders, curtailed_kwh, read_cycle
+from energy_sim.agents.demo_cycle import Checked, CycleRow, check_orders, curtailed_kwh, read_cycle
 from energy_sim.agents.messages import Report, ResourceState
+from energy_sim.cli.agents_fleet import _table
 from energy_sim.config import load_config
 
 
@@ -118,17 +122,47 @@ def test_the_demo_shows_an_overload_helped_then_curtailed_then_restored_and_leav
     assert [row.what for row in shown[9]] == ["calm", "calm"]
 
 
-def test_interrupting_the_demo_ends_with_130_and_leaves_no_process():
+def test_its_table_keeps_whole_words_in_a_file_and_all_numbers_on_a_narrow_screen():
+    helped = "cars arrive; overload by 3.0 kW; transformer_B helps with 1.5 kW; curtails home_1/ev, home_4/ev"
+    numbers = {"wanted_kw": 17.1, "drawn_kw": 14.1, "help_kw": 1.1, "curtailed_kw": 4.0}
+    numbers |= {"before_kw": 17.1, "after_kw": 12.0, "limit_kw": 12.0}
+    row = CycleRow(
+        cycle=3,
+        time_s=1783524600.0,
+        transformer="transformer_A",
+        planner="linear programme",
+        helper="transformer_B",
+        what=helped,
+        **numbers,
+    )
+    zone = ZoneInfo("Europe/Zurich")
+    for width, columns in ((150, "3 17:30 transformer_A"), (80, "3 17:30 A")):
+        console = Console(width=width, file=io.StringIO())
+        console.print(_table([row], zone, width))
+        said = console.file.getvalue()
+        words = " ".join(said.split())
+        assert f"{columns} 17.1 14.1 17.1 1.1 4.0 12.0 12.0" in words
+        assert "\N{HORIZONTAL ELLIPSIS}" not in said
+        assert max(len(line.rstrip()) for line in said.splitlines()) <= width
+        assert {"home_1/ev,", "home_4/ev", "overload"} <= set(words.split())
+    assert words.endswith(f"cycle 3, A: {helped}")
+
+
+def test_ending_the_demo_from_outside_leaves_no_process_and_no_folder(tmp_path):
     command = [sys.executable, "-c", "from energy_sim.cli import main; main()"]
     options = ["agents", "demo", "--homes", "1", "--batteries", "0", "--cycles", "0"]
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, *options], **pipes, text=True, env=environment) as running:
         children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
         ends = time.monotonic() + 20
         while len(pids := children.read_text().split()) < 2 and time.monotonic() < ends:
             time.sleep(0.05)
         assert len(pids) == 2
-        os.kill(running.pid, signal.SIGINT)
+        assert [folder.name[:15] for folder in tmp_path.iterdir()] == ["kraftflyt-demo-"]
+        os.kill(running.pid, signal.SIGTERM)  # goes the way of Ctrl-C
         _, said = running.communicate(timeout=15)
     assert running.returncode == 130
     assert "stopped; no process is left" in said
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,6 @@
-"""One server for all browser tests of a process, and one browser a module."""
+"""One server and at most two browsers for all browser tests of a process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,14 +30,37 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running.stop()
 
 
-@pytest.fixture(scope="module")
-def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    still = request.module.__name__.rpartition(".")[2] not in MOVING
-    found = open_browser(Path(tmp_path_factory.mktemp("profile")), still=still)
+@pytest.fixture(scope="session")
+def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bool], webdriver.Chrome]]:
+    """The browser of this process that asks for no motion, or the one that does not; each starts when first wanted."""
+    found: dict[bool, webdriver.Chrome] = {}
+
+    def browser(still: bool) -> webdriver.Chrome:
+        if still not in found:
+            found[still] = open_browser(Path(tmp_path_factory.mktemp("profile")), still=still)
+        return found[still]
+
     try:
-        yield found
+        yield browser
     finally:
-        found.quit()
+        for each in found.values():
+            each.quit()
+
+
+@pytest.fixture(scope="module")
+def chromium(request: pytest.FixtureRequest, browsers: Callable[[bool], webdriver.Chrome]) -> webdriver.Chrome:
+    """A browser with one empty window of 1440 x 900, in which nothing is emulated."""
+    found = browsers(request.module.__name__.rpartition(".")[2] not in MOVING)
+    first, *others = found.window_handles
+    for window in others:
+        found.switch_to.window(window)
+        found.close()
+    found.switch_to.window(first)
+    found.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    found.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    found.set_window_size(1440, 900)
+    found.get("about:blank")
+    return found
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The dashboard as a process, a headless browser on it, and the days the core computes for the same settings."""
 
+import functools
 import json
 import os
 import shutil
@@ -34,7 +35,7 @@ from energy_sim.config import load_config
 from energy_sim.devices.appliances import APPLIANCES
 from energy_sim.figures.theme import format_number
 from energy_sim.session import Frame
-from energy_sim.zones.live import default_parameters, open_zones
+from energy_sim.zones.live import LiveZones, default_parameters, open_zones
 from energy_sim.zones.message import tick_message
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -250,15 +251,25 @@ def post_callback(url: str, output: str, inputs: list[Any], state: list[Any], ch
         return error.code, error.read().decode()
 
 
+@functools.lru_cache(maxsize=8)
+def opened_zones(config_file: Path, start: str, reservoir_factor: float) -> tuple[LiveZones, list[Any]]:
+    """The zones of a configuration, and the states before their first days as nobody changed anything."""
+    config = load_config(config_file)
+    first = date.fromisoformat(start) if start else None
+    live = open_zones(config, default_parameters(config, first, reservoir_factor))
+    return live, [live.start()]
+
+
 def message_of_day(
     config_file: Path, tick: int, events: tuple[Event, ...] = (), start: str = "", reservoir_factor: float = 1.0
 ) -> dict[str, Any]:
     """The tick's message as the core gives it, stepped from the first day without any server."""
-    config = load_config(config_file)
-    first = date.fromisoformat(start) if start else None
-    live = open_zones(config, default_parameters(config, first, reservoir_factor))
-    state, day, settings = live.start(), None, {}
-    for at in range(tick + 1):
+    live, states = opened_zones(config_file, start, reservoir_factor)
+    first = min([tick, *(event.tick for event in events)])  # days before it are the same for every question
+    while len(states) <= first:
+        states.append(live.step(states[-1], len(states) - 1, live.defaults())[0])
+    state, day, settings = states[first], None, {}
+    for at in range(first, tick + 1):
         settings = dict(live.defaults())
         for event in events:
             if event.tick <= at:

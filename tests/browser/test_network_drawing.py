@@ -11,7 +11,6 @@ from selenium.webdriver.common.keys import Keys
 from energy_sim.figures.curves import split_path
 from energy_sim.figures.network import NetworkGeometry, build_geometry, ribbon
 from energy_sim.figures.theme import format_energy, format_number
-from tests.browser.dashboard import open_browser
 from tests.figures.networks import norway
 
 pytestmark = [
@@ -26,15 +25,8 @@ def geometry() -> NetworkGeometry:
     return build_geometry(norway())
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    started = open_browser(tmp_path_factory.mktemp("profile"))
-    yield started
-    started.quit()
-
-
 @pytest.fixture
-def page(driver, geometry, root, tmp_path):
+def page(chromium, geometry, root, tmp_path):
     assets = root / "assets"
     compact = build_geometry(norway(), 400, 520).to_json()
     html = tmp_path / "network.html"
@@ -46,10 +38,11 @@ def page(driver, geometry, root, tmp_path):
         f" {{compact: {json.dumps(compact)}}});</script>",
         encoding="utf-8",
     )
-    driver.set_window_size(900, 1000)
-    driver.get(html.as_uri())
-    yield driver
-    assert driver.get_log("browser") == []
+    chromium.set_window_size(900, 1000)
+    chromium.get_log("browser")
+    chromium.get(html.as_uri())
+    yield chromium
+    assert chromium.get_log("browser") == []
 
 
 def tick(geometry: NetworkGeometry, only: tuple[str, ...] = ()) -> dict:

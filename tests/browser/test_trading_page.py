@@ -2,17 +2,15 @@
 
 import json
 
-import pytest
-
 from callbacks.services import open_services
 from callbacks.trading_exports import replay_of
 from energy_sim.config import load_config
 from energy_sim.figures.theme import format_number
-from tests.browser.dashboard import MARKS, open_browser, rounded
+from tests.browser.dashboard import MARKS, rounded
 from tests.browser.test_library_page import choose, downloaded
-from tests.browser.test_screenshots import assert_fits, settle, shoot
+from tests.browser.test_screenshots import assert_fits, settle, shoot, show_theme
 from tests.browser.test_zones_page import requested
-from tests.browser.trading_page import TradingPage, expected_cards
+from tests.browser.trading_page import expected_cards
 
 pytestmark = MARKS
 
@@ -33,7 +31,7 @@ def test_it_opens_the_newest_run_in_playback_and_asks_nobody_else(trading):
     assert strangers == []
 
 
-def test_a_reload_keeps_the_session_and_its_step_and_a_watching_link_has_no_controls(trading, tmp_path):
+def test_a_reload_keeps_the_session_and_its_step_and_a_watching_link_has_no_controls(trading):
     trading.open()
     trading.scrub(17)
     trading.choose("baseline")
@@ -42,22 +40,29 @@ def test_a_reload_keeps_the_session_and_its_step_and_a_watching_link_has_no_cont
     trading.ready()
     assert trading.link() == mine
     assert (trading.last()["t"], trading.last()["sim"]) == (17, 1)
-    other = TradingPage(open_browser(tmp_path), trading.server)
+    first = trading.driver.current_window_handle
+    trading.driver.switch_to.new_window("window")
+    other = trading.driver.current_window_handle
     try:
-        other.load(f"/trading?session={mine['session']}")
-        other.ready()
-        assert other.cards() == trading.cards() == expected_cards(trading.run(), "baseline", 17)
-        assert other.js("return document.querySelectorAll('.kf-transport button, .kf-transport select').length") == 0
-        assert other.js("return document.getElementById('scrub').disabled")
-        assert other.js("return [...document.querySelectorAll('[data-command=simulation]')].every(b => b.disabled)")
+        trading.size(1440, 900)
+        trading.load(f"/trading?session={mine['session']}")
+        trading.ready()
+        assert trading.cards() == expected_cards(trading.run(), "baseline", 17)
+        assert trading.js("return document.querySelectorAll('.kf-transport button, .kf-transport select').length") == 0
+        assert trading.js("return document.getElementById('scrub').disabled")
+        assert trading.js("return [...document.querySelectorAll('[data-command=simulation]')].every(b => b.disabled)")
+        trading.driver.switch_to.window(first)
         trading.choose("optimized")
         trading.click("[data-command=step]")
-        for page in (trading, other):
-            page.until("m.t === 18 && m.sim === 0", "the step that the presenter shows")
-        assert other.cards() == trading.cards() == expected_cards(trading.run(), "optimized", 18)
-        assert other.log() == []
+        for window in (first, other):
+            trading.driver.switch_to.window(window)
+            trading.until("m.t === 18 && m.sim === 0", "the step that the presenter shows")
+            assert trading.cards() == expected_cards(trading.run(), "optimized", 18)
+        assert trading.log() == []
     finally:
-        other.driver.quit()
+        trading.driver.switch_to.window(other)
+        trading.driver.close()
+        trading.driver.switch_to.window(first)
 
 
 def test_the_summary_says_what_the_run_is_worth_and_its_chart_follows_the_theme(trading):
@@ -153,18 +158,19 @@ def test_the_replay_file_plays_without_a_server(trading, tmp_path):
     shoot(trading, "trading_replay_light_360")
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_every_tab_fits_a_desk_and_a_phone_and_the_header_shows_where_one_is(trading, theme):
-    trading.open(f"/trading?theme={theme}")
+def test_every_tab_fits_a_desk_and_a_phone_in_both_themes_and_the_header_shows_where_one_is(trading):
+    trading.open()
     trading.scrub(13)
     trading.charts_are("wallets", "grid_buy", "p2p")
     for tab in ("summary", "playback", "ledger"):
         trading.tab(tab)
-        for width, height in ((1440, 900), (360, 780)):
-            trading.size(width, height)
-            settle(trading)
-            assert_fits(trading, width)
-            shoot(trading, f"trading_{tab}_{theme}_{width}")
+        for theme in ("dark", "light"):
+            show_theme(trading, theme)
+            for width, height in ((1440, 900), (360, 780)):
+                trading.size(width, height)
+                settle(trading)
+                assert_fits(trading, width)
+                shoot(trading, f"trading_{tab}_{theme}_{width}")
     trading.size(360, 780)
     for path in ("/trading", "/library", "/"):
         trading.load(path)

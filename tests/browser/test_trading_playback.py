@@ -99,7 +99,7 @@ def test_ten_steps_a_second_of_thirty_homes_are_seen_without_long_frames(trading
         " before = now; requestAnimationFrame(look); }; requestAnimationFrame(look)"
     )
     trading.click("[data-command=play]")
-    trading.until("m.t >= 45", "four and a half seconds of playback")
+    trading.until("m.t >= 25", "two and a half seconds of playback")
     states, frames = trading.js("return [seen.size, frames]")
     seconds = sum(frames) / 1000
     assert states / seconds >= 2  # ten where the machine is free; what it reaches is for the benchmarks

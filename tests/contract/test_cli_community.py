@@ -15,7 +15,7 @@ from energy_sim.community.live import open_community
 from energy_sim.community.pipeline import frames
 from energy_sim.errors import ConfigError
 from tests.community.test_live import street
-from tests.contract.test_cli_zones import ENTRY, ROOT, all_at_once
+from tests.contract.forks import ENTRY, ROOT, all_at_once
 
 TICKS = "tick,time,total_production_w,total_consumption_w,net_community_power_w,grid_import_w,grid_export_w"
 HOUSES = "tick,time,house_id,pv_power_w,base_load_w,flex_load_w,net_power_w"

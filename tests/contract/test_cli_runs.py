@@ -3,16 +3,12 @@
 import json
 import re
 import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from energy_sim.runs import RunStore, whole_folder, write_json
-
-ROOT = Path(__file__).resolve().parents[2]
-ENTRY = [sys.executable, "-c", "from energy_sim.cli import main; main()"]
+from tests.contract.forks import forked, in_new_process
 
 
 @pytest.fixture
@@ -27,21 +23,22 @@ def store(tmp_path) -> RunStore:
     return RunStore(tmp_path / "kept")
 
 
+def options_of(store: RunStore, arguments: tuple[object, ...]) -> list[object]:
+    return ["--config", store.folder.parent / "mine.yaml", "--log-level", "ERROR", *arguments]
+
+
 def runs(store: RunStore, *arguments: object) -> subprocess.CompletedProcess[str]:
-    config = store.folder.parent / "mine.yaml"
-    return subprocess.run(
-        [*ENTRY, "--config", str(config), "--log-level", "ERROR", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forked(options_of(store, arguments))
+
+
+def runs_anew(store: RunStore, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """The same with an interpreter of its own."""
+    return in_new_process(options_of(store, arguments))
 
 
 def test_runs_are_listed_newest_first_with_whole_names_in_a_narrow_terminal(store, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
-    done = runs(store, "runs", "list")
+    done = runs_anew(store, "runs", "list")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.findall(r"zones_\d{8}_\d{6}_[0-9a-f]{6}", done.stdout) == [
         "zones_20260201_070000_bbbbbb",
@@ -53,7 +50,7 @@ def test_runs_are_listed_newest_first_with_whole_names_in_a_narrow_terminal(stor
 
 
 def test_show_prints_json_that_reads_back(store):
-    done = runs(store, "runs", "show", "zones_20260131_120000_aaaaaa")
+    done = runs_anew(store, "runs", "show", "zones_20260131_120000_aaaaaa")
     assert done.returncode == 0
     shown = json.loads(done.stdout)
     assert shown["summary"]["totals_mwh"] == {"unmet": 1500.0}
@@ -62,7 +59,7 @@ def test_show_prints_json_that_reads_back(store):
 
 def test_export_prints_the_path_of_the_zip_file_on_one_line(store, tmp_path):
     target = tmp_path / ("a rather long name [bold] " * 4).strip() / "run.v1.zip"
-    done = runs(store, "runs", "export", "zones_20260131_120000_aaaaaa", "--out", target)
+    done = runs_anew(store, "runs", "export", "zones_20260131_120000_aaaaaa", "--out", target)
     assert (done.returncode, done.stdout) == (0, f"{target}\n")
     with zipfile.ZipFile(target) as packed:
         assert packed.testzip() is None
@@ -75,10 +72,10 @@ def test_export_prints_the_path_of_the_zip_file_on_one_line(store, tmp_path):
 
 def test_delete_takes_one_run_and_a_second_time_says_there_is_none(store):
     name = "zones_20260131_120000_aaaaaa"
-    done = runs(store, "runs", "delete", name)
+    done = runs_anew(store, "runs", "delete", name)
     assert (done.returncode, done.stdout) == (0, f"deleted {name}\n")
     assert [run.name for run in store.list()] == ["zones_20260201_070000_bbbbbb"]
-    again = runs(store, "runs", "delete", name)
+    again = runs_anew(store, "runs", "delete", name)
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
     assert f"run {name}: there is none of that name" in again.stderr
 

@@ -12,8 +12,8 @@ import pytest
 
 from energy_sim.runs import RunStore
 from energy_sim.trading.playback import open_playback
-from tests.contract.test_cli_zones import ENTRY, ROOT
-from tests.contract.trading_commands import BAD, commands_at_once, write_bad_files
+from tests.contract.forks import ENTRY, ROOT, all_at_once
+from tests.contract.trading_commands import BAD, write_bad_files
 from tests.trading.cases import check_energy, check_money, days_of, read_run, write_homes
 from tests.trading.seed_folder import write_seed_folder
 
@@ -73,7 +73,7 @@ def runs(config, tmp_path_factory):
         name: [*(str(part).format(base=base) for part in command), "--out", base / name]
         for name, command in GOOD.items()
     }
-    done = commands_at_once(config, {"capacity": limits, **commands})
+    done = all_at_once(config, {"capacity": limits, **commands})
     assert {name: (one.returncode, one.stderr) for name, one in done.items()} == dict.fromkeys(done, (0, ""))
     assert done["capacity"].stdout == f"30 steps in {base / 'limits.csv'}\n"
     return {name: (base / name, done[name].stdout) for name in GOOD}
@@ -191,7 +191,7 @@ def test_a_ledger_that_holds_exits_0_with_its_root_and_after_any_edit_1_with_wha
         commands[name] = ["trading", "verify-ledger", tmp_path / name]
     shutil.copytree(good, tmp_path / "no anchor", ignore=shutil.ignore_patterns("anchor.json"))
     commands["no anchor"] = ["trading", "verify-ledger", tmp_path / "no anchor"]
-    done = commands_at_once(config, commands)
+    done = all_at_once(config, commands)
     root = summary(good)["ledger_root"]
     for name in ("good", "blocks"):
         assert (done[name].returncode, done[name].stderr) == (0, "")
@@ -214,7 +214,7 @@ def test_folders_of_other_programs_and_of_this_one_are_imported_and_listed(runs,
         order: ["trading", "import", write_seed_folder(tmp_path / order, order)] for order in ("step", "household")
     }
     commands |= {"own": ["trading", "import", runs["highs"][0]], "list": ["runs", "list"]}
-    done = commands_at_once(config, commands)
+    done = all_at_once(config, commands)
     assert {name: (one.returncode, one.stderr) for name, one in done.items()} == dict.fromkeys(done, (0, ""))
     store = RunStore(config.parent / "runs")
     names = {name: done[name].stdout.strip() for name in ("step", "household", "own")}
@@ -223,7 +223,7 @@ def test_folders_of_other_programs_and_of_this_one_are_imported_and_listed(runs,
     one, other = (open_playback(store, names[order]).simulations["optimized"] for order in ("step", "household"))
     assert np.array_equal(one.columns["wallet"], other.columns["wallet"])
     assert one.trades.kwh.tolist() == other.trades.kwh.tolist() == [3.0, 2.0, 1.5, 0.75]
-    by_name = commands_at_once(config, {"own": ["trading", "verify-ledger", names["own"]]})["own"]
+    by_name = all_at_once(config, {"own": ["trading", "verify-ledger", names["own"]]})["own"]
     assert (by_name.returncode, by_name.stdout.splitlines()[-1]) == (
         0,
         f"root {summary(runs['highs'][0])['ledger_root']}",
@@ -240,7 +240,7 @@ def refused(config, tmp_path_factory):
     write_bad_files(base)
     before = sorted(base.rglob("*"))
     commands = {name: [str(part).format(base=base) for part in command] for name, (command, _) in BAD.items()}
-    return commands_at_once(config, commands), before, base
+    return all_at_once(config, commands), before, base
 
 
 @pytest.mark.slow
@@ -285,7 +285,7 @@ def test_a_run_that_is_interrupted_leaves_no_folder_that_looks_like_one(config, 
 
 
 def test_help_is_there(config):
-    done = commands_at_once(config, {"run": ["trading", "run", "--help"], "room": ["trading", "--help"]})
+    done = all_at_once(config, {"run": ["trading", "run", "--help"], "room": ["trading", "--help"]})
     for one in done.values():
         assert (one.returncode, one.stderr) == (0, "")
     for option in (

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -19,9 +18,8 @@ import pytest
 
 from energy_sim.cli import main
 from energy_sim.zones.kernel import BOUNDS
+from tests.contract.forks import ENTRY, ROOT, all_at_once, forked, in_new_process
 
-ENTRY = [sys.executable, "-c", "from energy_sim.cli import main; main()"]
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--network", "examples/small_losses/network.yaml", "--input", "examples/small_losses/input"]
 
 DAILY = [
@@ -84,58 +82,17 @@ def config(tmp_path_factory) -> Path:
     return path
 
 
+def options_of(config: Path, arguments: tuple[object, ...], level: str) -> list[object]:
+    return ["--config", config, "--log-level", level, *arguments]
+
+
 def energy_sim(config: Path, *arguments: object, level: str = "ERROR") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*ENTRY, "--config", str(config), "--log-level", level, *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return forked(options_of(config, arguments, level))
 
 
-FORKS = """
-import json, os, sys
-from energy_sim.cli import main
-from energy_sim.zones import ensemble, kernel
-
-kernel.compile_kernel()
-folder, commands = sys.argv[1], json.loads(sys.argv[2])
-for i, arguments in enumerate(commands):
-    child = os.fork()
-    if child:
-        with open(f"{folder}/{i}.code", "w") as file:
-            file.write(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
-        continue
-    for descriptor, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(f"{folder}/{i}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-    sys.argv[1:] = arguments
-    code = 99
-    try:
-        main()
-    except SystemExit as stop:
-        code = stop.code
-    sys.stdout.flush()
-    os._exit(code)
-"""
-
-
-def all_at_once(config: Path, commands: dict[str, list[object]]) -> dict[str, subprocess.CompletedProcess[str]]:
-    """Each command in a process of its own; the processes share the time it takes to import the program."""
-    chosen = [["--config", str(config), "--log-level", "ERROR", *map(str, c)] for c in commands.values()]
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-c", FORKS, folder, json.dumps(chosen)], cwd=ROOT, check=True, timeout=200)
-        return {
-            name: subprocess.CompletedProcess(
-                arguments,
-                *(
-                    int(Path(folder, f"{i}.code").read_text()),
-                    *(Path(folder, f"{i}.{s}").read_text() for s in ("out", "err")),
-                ),
-            )
-            for i, (name, arguments) in enumerate(zip(commands, chosen, strict=True))
-        }
+def energy_sim_anew(config: Path, *arguments: object, level: str = "ERROR") -> subprocess.CompletedProcess[str]:
+    """The same with an interpreter of its own."""
+    return in_new_process(options_of(config, arguments, level))
 
 
 def tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -159,7 +116,7 @@ def written(request, config, tmp_path_factory) -> tuple[Path, int, int]:
     """A run's folder, its days and its zones."""
     out = tmp_path_factory.mktemp(request.param) / "out"
     options = ["--start", "2016-01-01", "--days", 60] if request.param == "norway" else SMALL
-    done = energy_sim(config, "zones", "run", *options, "--out", out, "--no-figures")
+    done = energy_sim_anew(config, "zones", "run", *options, "--out", out, "--no-figures")
     assert (done.returncode, done.stderr) == (0, "")
     return out, 60, 5 if request.param == "norway" else 4
 
@@ -573,7 +530,7 @@ def test_the_same_good_folder_runs(config, tmp_path):
 
 
 def test_log_lines_at_the_usual_level_do_not_repeat_the_error_line(config, tmp_path):
-    done = energy_sim(config, "zones", "run", "--start", "2031-01-01", "--out", tmp_path / "out", level="INFO")
+    done = energy_sim_anew(config, "zones", "run", "--start", "2031-01-01", "--out", tmp_path / "out", level="INFO")
     assert done.returncode == 2
     assert done.stderr.count("2031-01-01 is outside the data") == 1
     assert [line for line in done.stderr.splitlines() if line.startswith("energy-sim: ")] == [
@@ -708,7 +665,7 @@ def test_help_exits_0_as_a_process_and_a_command_left_out_exits_2_with_the_help(
     shown = subprocess.run([*ENTRY, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "--log-level" in shown.stdout
-    bare = energy_sim(config, "zones")
+    bare = energy_sim_anew(config, "zones")
     assert bare.returncode == 2
     assert "ensemble" in bare.stdout + bare.stderr
     assert "Traceback" not in bare.stderr
@@ -760,7 +717,7 @@ def test_interrupting_an_ensemble_exits_1_without_traceback_and_leaves_nothing(c
 
 def test_an_ensemble_writes_quantiles_totals_and_parameters(config, tmp_path):
     out = tmp_path / "out"
-    done = energy_sim(config, "zones", "ensemble", *SMALL, "--year", 2020, "--year", 2021,
+    done = energy_sim_anew(config, "zones", "ensemble", *SMALL, "--year", 2020, "--year", 2021,
                       "--inflow-factor", 0.5, "--inflow-factor", 1, "--out", out, "--threads", 1)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     totals = pd.read_csv(out / "totals.csv")
@@ -781,7 +738,7 @@ def test_an_ensemble_writes_quantiles_totals_and_parameters(config, tmp_path):
 
 
 def test_check_data_lists_every_fault_on_stdout_and_in_one_line_on_stderr(config, tmp_path):
-    fine = energy_sim(config, "zones", "check-data", *SMALL)
+    fine = energy_sim_anew(config, "zones", "check-data", *SMALL)
     assert (fine.returncode, fine.stderr) == (0, "")
     assert "2020-01-01 to 2020-02-29" in fine.stdout
     undated = write_inputs(tmp_path / "undated")
@@ -803,7 +760,7 @@ def test_check_data_lists_every_fault_on_stdout_and_in_one_line_on_stderr(config
 
 @pytest.mark.slow
 def test_make_input_writes_the_shipped_files_again(config, tmp_path, shipped_input):
-    done = energy_sim(config, "zones", "make-input", "--seed", 1, "--out", tmp_path / "made")
+    done = energy_sim_anew(config, "zones", "make-input", "--seed", 1, "--out", tmp_path / "made")
     assert (done.returncode, done.stderr) == (0, "")
     names = sorted(path.name for path in shipped_input.glob("*.csv"))
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == names

@@ -1,52 +1,6 @@
-"""`energy-sim trading` for tests: many commands in processes of their own, and files with one fault each."""
-
-import json
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+"""Commands of `energy-sim trading` that must be refused, and files with one fault each."""
 
 from tests.trading.seed_folder import write_seed_folder
-
-ROOT = Path(__file__).resolve().parents[2]
-FORKS = """
-import gc, json, os, sys
-import energy_sim.trading.highs_engine, energy_sim.trading.importing, energy_sim.trading.pipeline
-from energy_sim.cli import main
-
-gc.freeze()  # nothing imported is looked at, and so copied, again in every child
-folder, commands = sys.argv[1], json.loads(sys.argv[2])
-for i, arguments in enumerate(commands):
-    child = os.fork()
-    if child:
-        with open(f"{folder}/{i}.code", "w") as file:
-            file.write(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
-        continue
-    for descriptor, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(f"{folder}/{i}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-    sys.argv[1:] = arguments
-    code = 99
-    try:
-        main()
-    except SystemExit as stop:
-        code = stop.code
-    sys.stdout.flush()
-    os._exit(code)
-"""
-
-
-def commands_at_once(config, commands):
-    """Each command of the trading room in a process of its own; they share the time to import the program."""
-    chosen = [["--config", str(config), "--log-level", "ERROR", *map(str, c)] for c in commands.values()]
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-c", FORKS, folder, json.dumps(chosen)], cwd=ROOT, check=True, timeout=200)
-        found = {}
-        for i, (name, arguments) in enumerate(zip(commands, chosen, strict=True)):
-            out, err = (Path(folder, f"{i}.{kind}").read_text(encoding="utf-8") for kind in ("out", "err"))
-            code = int(Path(folder, f"{i}.code").read_text(encoding="utf-8"))
-            found[name] = subprocess.CompletedProcess(arguments, code, out, err)
-        return found
-
 
 HOMES = "id,timestamp,consumption,production"
 HOUR = "2026-07-06 0{}:00"
