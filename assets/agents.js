@@ -3,7 +3,8 @@
 (function () {
   'use strict';
   const kf = window.kraftflyt = window.kraftflyt || {}, live = kf.live = kf.live || {};
-  const A = { id: 0, role: 1, transformer: 2, state: 3, age: 4, mode: 5, limit: 6, net: 7, volt: 8, soc: 9, breaker: 10, anomalies: 11, parts: 12, orders: 13, seen: 14 };
+  const A = { id: 0, role: 1, transformer: 2, state: 3, age: 4, mode: 5, limit: 6, net: 7, volt: 8, soc: 9, breaker: 10, anomalies: 11, parts: 12, orders: 13, count: 14, seen: 15 };
+  const BRIEF = { role: ['home', 'battery'], state: ['online', 'late', 'lost', 'gone'], mode: ['init', 'unlimited', 'limited', 'failsafe'] };
   const T = { load: 0, expected: 1, unc: 2, limit: 3, exportLimit: 4, before: 5, after: 6, short: 7, help: 8, anomalies: 9 };
   const MOST_POINTS = 900, MOST_EVENTS = 300, SILENT_MS = 5000, BLINK_MS = 2500, IDLE_KW = 0.05, OVER_KW = 0.2, NBSP = '\u00a0';
   const FAULTS = { hang: ['Hang', 'stops answering, and keeps its connections (SIGSTOP)'], kill: ['Kill', 'its process ends at once (SIGKILL)'], slow: ['Slow down', 'every answer takes seconds'], cut: ['Cut off', 'no connection either way'], error: ['Answers 500', 'every answer is an error'], malformed: ['Malformed', 'every answer is broken JSON'] };
@@ -92,7 +93,7 @@
     const rows = told.A.map(a => {
       const row = a.slice(), seen = S[a[A.id]];
       if (seen) { [row[A.mode], row[A.limit], row[A.net], row[A.soc]] = seen; row[A.parts] = {}; row[A.seen] = true; }
-      if (blind) { row[A.state] = 'alone'; row[A.age] = Infinity; row[A.orders] = []; row[A.breaker] = ''; if (!seen) { row[A.mode] = null; row[A.limit] = null; } }
+      if (blind) { row[A.state] = 'alone'; row[A.age] = Infinity; row[A.orders] = []; row[A.count] = 0; row[A.breaker] = ''; if (!seen) { row[A.mode] = null; row[A.limit] = null; } }
       return row;
     });
     if (!blind) return Object.assign({}, told, { A: rows });
@@ -115,8 +116,16 @@
     page.net.select(page.chosen);
     askForChart();
   }
+  /** Agents told in brief, as the others are: without voltage, parts and names of orders. */
+  function whole(m) {
+    if (!m.B) return m;
+    const rows = m.B.map(([id, role, at, state, age, mode, limit, net, soc, count]) => [id, BRIEF.role[role], page.places.transformers[at], BRIEF.state[state], age === null ? 1e9 : age, mode === null ? null : BRIEF.mode[mode], limit, net, null, soc, '', [], {}, [], count]);
+    return Object.assign({}, m, { A: m.A.concat(rows) });
+  }
+  const ordersOf = a => a[A.count] || (a[A.orders] || []).length;
   function moment(m) {
     const before = page.told;
+    m = whole(m);
     page.told = m;
     for (const event of m.e || []) if (!page.events.length || event[0] > page.events[page.events.length - 1][0]) page.events.push(event);
     page.events.splice(0, Math.max(0, page.events.length - MOST_EVENTS));
@@ -184,7 +193,7 @@
   const carried = t => t[T.load] + t[T.expected] - t[T.help];
   const curtailed = t => Math.abs(t[T.before] - t[T.after] - t[T.help]);
   const over = t => Math.max(carried(t) + t[T.unc] - t[T.limit], -carried(t) + t[T.unc] - t[T.exportLimit], 0);
-  const note = a => (a[A.anomalies] || []).includes('device_fault') ? '▲ device fault' : (a[A.orders] || []).length ? `▼ ${a[A.orders].length} order${a[A.orders].length > 1 ? 's' : ''}` : '';
+  const note = a => (a[A.anomalies] || []).includes('device_fault') ? '▲ device fault' : ordersOf(a) ? `▼ ${ordersOf(a)} order${ordersOf(a) > 1 ? 's' : ''}` : '';
   function drawPicture() {
     page.net.update(scene());
     const m = page.last, worst = m.T.map(over), most = Math.max(0, ...worst), k = worst.indexOf(most);
@@ -192,7 +201,7 @@
     put(byId('agents-cycle'), new Date(1000 * m.t).toLocaleDateString('en-GB', { timeZone: page.fixed.timezone, weekday: 'short', day: 'numeric', month: 'long' }) + ` · cycle ${fmt(m.c, 0)}` + (m.k === 'lock-step' ? ' · lock-step' : ''));
     const away = m.A.filter(a => a[A.state] !== 'online').length;
     const alone = page.m.st === 'run' && !page.m.A;
-    put(byId('agents-balance'), alone ? `✕ nobody coordinates${most >= OVER_KW ? `, ${nameOf(page.places.transformers[k])} over its limit by ${size(most)}` : ''}` : most >= OVER_KW ? `▲ ${nameOf(page.places.transformers[k])} over its limit by ${size(most)}` : away ? `◐ ${away} of ${m.A.length + (m.more || 0)} agents silent, all limits kept` : '● all limits kept');
+    put(byId('agents-balance'), page.m.st !== 'run' ? '○ the fleet is away' : alone ? `✕ nobody coordinates${most >= OVER_KW ? `, ${nameOf(page.places.transformers[k])} over its limit by ${size(most)}` : ''}` : most >= OVER_KW ? `▲ ${nameOf(page.places.transformers[k])} over its limit by ${size(most)}` : away ? `◐ ${away} of ${m.A.length + (m.more || 0)} agents silent, all limits kept` : '● all limits kept');
   }
   function tip(id) {
     if (!page.last) return null;
@@ -219,9 +228,9 @@
     });
     const at = page.cards.length - 4, sum = f => m.T.reduce((s, t) => s + f(t), 0), short = sum(t => t[T.short]), online = m.A.filter(a => a[A.state] === 'online').length, lost = m.A.filter(a => a[A.state] === 'lost' || a[A.state] === 'gone').length;
     live.fillCard(page.cards[at], [fmt(m.L.reduce((s, tie) => s + Math.abs(tie[0] || 0), 0), 1), 'kW'], 'over ties', '', false);
-    live.fillCard(page.cards[at + 1], [fmt(sum(curtailed), 1), 'kW'], `${fmt(m.A.reduce((s, a) => s + (a[A.orders] || []).length, 0), 0)} orders in force`, '', false);
+    live.fillCard(page.cards[at + 1], [fmt(sum(curtailed), 1), 'kW'], `${fmt(m.A.reduce((s, a) => s + ordersOf(a), 0), 0)} orders in force`, '', false);
     live.fillCard(page.cards[at + 2], [fmt(short, 1), 'kW'], short > IDLE_KW ? 'limit not met' : 'none', '', short > IDLE_KW);
-    live.fillCard(page.cards[at + 3], [fmt(online, 0), `of ${m.A.length + (m.more || 0)}`], page.m.st === 'run' && !page.m.A ? 'nobody hears them' : lost ? `${lost} lost` : m.more ? `${m.more} not shown` : 'none lost', '', lost > 0);
+    live.fillCard(page.cards[at + 3], [fmt(online, 0), `of ${m.A.length}`], page.m.st === 'run' && !page.m.A ? 'nobody hears them' : lost ? `${lost} lost` : 'none lost', m.more ? `and ${m.more} not drawn` : '', lost > 0);
   }
   function drawPlanner() {
     const m = page.last, button = byId('agents-llm');
@@ -328,7 +337,7 @@
       });
     } else if (name === 'plan') drawPlan(m);
     else if (name === 'agents') {
-      const rows = m.A.map(a => [nameOf(a[A.id]), nameOf(a[A.transformer]), `${(kf.fleet.STATES[a[A.state]] || ['○'])[0]} ${a[A.state]}`, a[A.age] > 1e6 ? '–' : a[A.age], modeOf(a) + (a[A.seen] ? ', seen by the fleet' : ''), a[A.net] === null ? '–' : a[A.net], a[A.soc] === null ? '–' : 100 * a[A.soc], (a[A.orders] || []).length, kf.fleet.PROCESSES[processOf(a[A.id])] || processOf(a[A.id]) || '–', a[A.breaker] || '–', (a[A.anomalies] || []).join(', ').replace(/_/g, ' ') || '–']);
+      const rows = m.A.map(a => [nameOf(a[A.id]), nameOf(a[A.transformer]), `${(kf.fleet.STATES[a[A.state]] || ['○'])[0]} ${a[A.state]}`, a[A.age] > 1e6 ? '–' : a[A.age], modeOf(a) + (a[A.seen] ? ', seen by the fleet' : ''), a[A.net] === null ? '–' : a[A.net], a[A.soc] === null ? '–' : 100 * a[A.soc], ordersOf(a), kf.fleet.PROCESSES[processOf(a[A.id])] || processOf(a[A.id]) || '–', a[A.breaker] || '–', (a[A.anomalies] || []).join(', ').replace(/_/g, ' ') || '–']);
       fill('agents', rows, () => live.fillTable(byId('agents-table'), HEADS.agents, rows, 'Agents right now' + (m.more ? `; ${m.more} more are not shown` : '')));
     }
   }

@@ -9,6 +9,8 @@ A message (short keys, since one goes to every browser each second; powers in kW
     L                ties [flow]
     A                agents [id, role, transformer, state, age_s, mode, limit, net, voltage, soc, breaker, anomalies,
                      parts, orders]
+    B                agents in brief, where there are many [id, role, transformer, state, age_s, mode, limit, net, soc,
+                     number of orders], words as their places in ROLES, the transformers, STATES and MODES
     more             agents left out
     P                processes {id or "grid": state}; hub: how old the grid agent's view is, s, null without one
     S                what the fleet sees of agents that the grid agent cannot hear {id: [mode, limit, net, soc]}
@@ -36,8 +38,11 @@ NEEDED = ("fastapi", "uvicorn", "aiohttp")  # of the extra `agents`
 INSTALL = "pip install 'kraftflyt[agents]'"
 COMMAND = "energy-sim agents fleet"
 DRIVES = ("cars",)
+ROLES = ("home", "battery")
+STATES = ("online", "late", "lost", "gone")
+MODES = ("init", "unlimited", "limited", "failsafe")
 _T = ("load", "expected", "uncertainty", "limit", "export_limit", "before", "after", "shortfall", "help")
-_DETAILS = 12  # place of parts and orders in an agent's row
+_FEW_EVENTS = 6  # in a message of a large fleet; the others come with the next
 
 
 def missing_extra() -> list[str]:
@@ -93,7 +98,7 @@ def message_since(config: Config, seen: Any) -> tuple[Message | None, dict[str, 
     places = _names(grid)
     key = places_key(*places)
     message = _message(config, grid, processes, found.get("grid_age_s")) | {"g": key, "S": _seen_directly(found)}
-    message = _small(message, seen.get("a"))
+    message = _small(message, seen.get("a"), places[0])
     fresh = _fresh(message, seen)
     return fresh, None if seen.get("g") == key else _places(key, *places)
 
@@ -174,19 +179,36 @@ def _places(
     return {"key": key, "transformers": transformers, "ties": ties, "wide": wide, "compact": compact}
 
 
-def _small(message: Message, chosen: Any) -> Message:
-    """At most MOST_BYTES: of large fleets only the chosen agent's details, then only the worst agents."""
+def _small(message: Message, chosen: Any, transformers: list[str]) -> Message:
+    """At most MOST_BYTES: of large fleets only the chosen agent whole, the others in brief; then not all of them."""
     if _size(message) <= MOST_BYTES:
         return message
-    rows = [row if row[0] == chosen else row[:_DETAILS] for row in message["A"]]
-    message = message | {"A": rows, "e": message["e"][:10]}
-    while len(message["A"]) > 1 and _size(message) > MOST_BYTES:
-        kept = message["A"][: max(1, len(message["A"]) * 7 // 8)]
-        kept += [row for row in message["A"][len(kept) :] if row[0] == chosen]
-        if len(kept) == len(message["A"]):
-            kept = kept[:-1]
-        message = message | {"more": message["more"] + len(message["A"]) - len(kept), "A": kept}
+    whole = [row for row in message["A"] if row[0] == chosen]
+    brief = [_brief(row, transformers) for row in message["A"] if row[0] != chosen]
+    message = message | {"A": whole, "B": brief, "e": message["e"][:_FEW_EVENTS]}
+    over = _size(message) - MOST_BYTES
+    while over > 0 and brief:
+        gone = min(len(brief), 1 + over // 120)
+        brief = brief[:-gone]
+        message = message | {"more": message["more"] + gone, "B": brief}
+        over = _size(message) - MOST_BYTES
     return message
+
+
+def _brief(row: list[Any], transformers: list[str]) -> list[Any]:
+    """An agent as far as the picture needs it."""
+    name, role, transformer, state, age_s, mode, limit_kw, net_kw, _, soc, *_, orders = row
+    return [
+        name,
+        *(words.index(word) if word in words else 0 for words, word in ((ROLES, role), (transformers, transformer))),
+        STATES.index(state) if state in STATES else len(STATES) - 1,
+        age_s if age_s < 1e6 else None,
+        MODES.index(mode) if mode in MODES else None,
+        limit_kw,
+        None if net_kw is None else round(net_kw, 2),
+        None if soc is None else round(soc, 2),
+        len(orders),
+    ]
 
 
 def _size(message: Message) -> int:

@@ -134,8 +134,12 @@ def lines_from_end(file: BinaryIO) -> Iterator[bytes]:
         yield rest
 
 
-def read_tail(path: Path, limit: int, wanted: Callable[[Entry], bool] = lambda _: True) -> tuple[Entry, ...]:
+def read_tail(
+    path: Path, limit: int, wanted: Callable[[Entry], bool] = lambda _: True, after: int = 0
+) -> tuple[Entry, ...]:
     """At most `limit` last entries that are `wanted`, oldest first; reads as much of the file as that takes.
+
+    With `after` those with a higher number: the file is read back to that number, no further.
 
     Lines that are no entries are passed over; whether the others are genuine is for `verify_audit` to say.
     """
@@ -145,6 +149,8 @@ def read_tail(path: Path, limit: int, wanted: Callable[[Entry], bool] = lambda _
     with path.open("rb") as file:
         for line in lines_from_end(file):
             known = entry_of(line)
+            if known is not None and after and known[0].n <= after:
+                break
             if known is not None and wanted(known[0]):
                 found.append(known[0])
                 if len(found) == limit:

@@ -137,7 +137,7 @@ class Brain:
             if name in self.settled and _told(self.settled[name]) == _told(event):
                 continue
             if self.take(event, name, time_s, resources).state == "rejected" and len(self.orders) < MOST_ORDERS:
-                self.settled[name] = event
+                self._settle(name, event)
 
     def take(self, event: Event, name: str, time_s: float, resources: Mapping[str, Bounds]) -> Ack:
         """Judge an order, let it stand where possible, and keep what is acknowledged for the next report.
@@ -164,7 +164,7 @@ class Brain:
         chosen: dict[str, Standing] = {}
         for name, order in list(self.orders.items()):
             if time_s >= order.end_s:
-                self.settled[name] = order.event
+                self._settle(name, order.event)
                 self._end(name, "")
                 continue
             if time_s < order.start_s:
@@ -233,6 +233,10 @@ class Brain:
         if self.orders and on_silence == "schedule_then_failsafe" and self.state.mode is not Mode.FAILSAFE:
             return replace(rules, heartbeat_timeout_s=SCHEDULE_TIMES * rules.heartbeat_timeout_s)
         return rules
+
+    def _settle(self, name: str, event: Event) -> None:
+        """Remember what is over, for as long as the grid agent goes on telling it."""
+        self.settled = dict([*self.settled.items(), (name, event)][-MOST_ORDERS:])
 
     def _end(self, name: str, reason: str) -> None:
         self._say(_ack(name, self.orders.pop(name).event, "completed", reason))

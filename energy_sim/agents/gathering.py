@@ -15,7 +15,7 @@ from energy_sim.agents import estimates
 from energy_sim.agents.anomalies import Active, check_grid, follow_voltage
 from energy_sim.agents.estimates import Estimate, disobeyed, estimate
 from energy_sim.agents.messages import Anomaly
-from energy_sim.agents.model import KINDS, Bools, Floats, Grid, Ints, Resources, scaled
+from energy_sim.agents.model import BATTERY, KINDS, SOLAR, Bools, Floats, Grid, Ints, Resources, scaled
 from energy_sim.agents.orders import Order, ordered_kw
 from energy_sim.agents.registry import NEVER_SEQUENCE
 from energy_sim.agents.seats import Seat, Seats, anomalies_of
@@ -216,6 +216,8 @@ def _disobeys(
         layout.ids, layout.agent, layout.transformer, layout.kind, wanted, power, low, high, none, none, wanted
     )
     ordered = ordered_kw(known, frame)
+    bound = np.where(layout.kind == SOLAR, ordered <= wanted, (layout.kind != BATTERY) & (ordered >= wanted))
+    ordered = np.where(bound, np.nan, ordered)  # a bound that does not bind asks for nothing
     times = np.array([seat.disobeyed.get(name, 0) for seat, name in _rows(heard)], dtype=np.int64)
     counted, _ = disobeyed(power, ordered, wanted, low, high, times)
     is_new = np.array([seat.judged != seat.lease.sequence for seat in heard], dtype=np.bool_)[layout.agent]

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from sqlalchemy import Engine
@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 from energy_sim.agents import coordination, registry
 from energy_sim.agents.anomalies import standing
 from energy_sim.agents.audit import AuditLog, Record
+from energy_sim.agents.audit_facts import changes
 from energy_sim.agents.cycle_result import CycleResult
 from energy_sim.agents.estimates import AgentState
 from energy_sim.agents.gathering import Layout, Situation, gather
@@ -40,6 +41,16 @@ logger = logging.getLogger(__name__)
 NAME = "grid_agent"
 ClockKind = Literal["real", "lock-step"]
 CALM = "deterministic plan"
+MOST_WAITING = 10_000  # audit records, while the log cannot be written
+
+
+class Followed(NamedTuple):
+    """What stands, what is new and what is released after a plan, and the hash of what it was made from."""
+
+    orders: tuple[Order, ...]
+    events: tuple[Event, ...]
+    cancelled: tuple[Order, ...]
+    input_hash: str
 
 
 def grid_of(config: AgentsConfig) -> Grid:
@@ -104,6 +115,7 @@ class GridAgent:
         self._records: list[Record] = []
         self._unsaved_orders: dict[str, str] = {}
         self._saving = threading.Lock()
+        self._lost, self._is_unwritten = 0, False  # of the audit log
         self.journal = Journal(wall)
         self.result: CycleResult | None = None
         self.llm_ready, self.llm_on = llm_ready, llm_ready
@@ -133,10 +145,12 @@ class GridAgent:
             RefusedError: 422.
         """
         was_known = asked.id in self.seats
-        lease = self.seats.register(asked)
+        before = self.seats.seat(asked.id).lease if was_known else None
+        lease = self.seats.register(asked, is_asked=self.clock_kind == "lock-step")
         if not was_known:
             self.journal.add(self.time_s(), "join", asked.id, f"{asked.role} joins {asked.transformer_id}")
-        self._note("register", asked.id, role=asked.role, transformer=asked.transformer_id, url=asked.url)
+        if before is None or not registry.is_same(before, lease):
+            self._note("register", asked.id, role=asked.role, transformer=asked.transformer_id, url=asked.url)
         return Registered(
             agent_id=asked.id,
             token=self.seats.token(asked.id),
@@ -157,16 +171,15 @@ class GridAgent:
         Raises:
             RefusedError: 404, 409 or 422.
         """
-        self.seats.take(agent_id, raw)
+        report = self.seats.take(agent_id, raw)
+        if report.acks:
+            self._note_refusals(agent_id, report.acks)
 
     def acknowledge(self, agent_id: str, acks: Sequence[Ack]) -> None:
         """Keep what an agent said to orders that were sent to it."""
         seat = self.seats.seat(agent_id)
         seat.told = seat.orders
-        seat.acks.update({ack.event_id: ack for ack in acks})
-        for ack in acks:
-            if ack.state in {"partial", "rejected"}:
-                self.journal.add(self.time_s(), "ack", ack.resource_id, f"{ack.state}: {ack.reason}")
+        self._note_refusals(agent_id, acks)
 
     def begin_cycle(self) -> int:
         """Count a cycle; in lock-step time moves by a step."""
@@ -207,15 +220,34 @@ class GridAgent:
             s.grid, s.resources, s.base_high_kw, self.rules, s.standing, s.time_s, base_low_kw=s.base_low_kw
         )
 
-    def settle(self, situation: Situation, plan: Plan, failed: dict[str, str], began_s: float) -> CycleResult:
-        """Let the orders of a plan stand, and note what was done and why."""
+    def follow(self, situation: Situation, plan: Plan) -> Followed:
+        """What a plan makes of the orders that stand; changes nothing, so it may run in a thread."""
+        current = tuple(o for o in situation.standing if o.resource_id.partition("/")[0] in self.seats)
+        orders, events, ids = follow(current, plan, situation.resources, situation.time_s, self.rules)
+        released = frozenset(ids)
+        return Followed(orders, events, tuple(o for o in current if o.id in released), situation.input_hash())
+
+    def settle(
+        self,
+        situation: Situation,
+        plan: Plan,
+        failed: dict[str, str],
+        began_s: float,
+        followed: Followed | None = None,
+    ) -> CycleResult:
+        """Let the orders of a plan stand, and note what was done and why.
+
+        Args:
+            situation: what was planned on.
+            plan: what is to be done.
+            failed: agents that did not answer, and why.
+            began_s: start of the cycle, of the clock.
+            followed: what `follow` made of it, where that was worked out elsewhere.
+        """
+        orders, events, cancelled, input_hash = followed or self.follow(situation, plan)
         if not plan.validation:
             plan = replace(plan, validation=CALM)
         at = {seat.lease.id: seat for seat in self.seats}
-        current = tuple(o for o in situation.standing if o.resource_id.partition("/")[0] in at)
-        orders, events, ids = follow(current, plan, situation.resources, situation.time_s, self.rules)
-        released = frozenset(ids)
-        cancelled = tuple(o for o in current if o.id in released)
         self._let_stand(at, orders)
         self.seats.state_limits(situation.heard, failed)
         self._count_curtailed(situation)
@@ -228,7 +260,7 @@ class GridAgent:
                 events,
                 cancelled,
                 failed,
-                situation.input_hash(),
+                input_hash,
                 self._clock() - began_s,
             ),
         )
@@ -248,31 +280,60 @@ class GridAgent:
         self.journal.add(self.time_s(), "planner", NAME, f"language model {'on' if self.llm_on else 'off'}")
         self._note("planner", NAME, llm=self.llm_on, llm_ready=self.llm_ready)
 
+    def _note_refusals(self, agent_id: str, acks: Sequence[Ack]) -> None:
+        for order, ack in self.seats.acknowledge(self.seats.seat(agent_id), acks):
+            why = " ".join(ack.reason.split())
+            self.journal.add(self.time_s(), "ack", order.resource_id, f"{ack.state}: {why}")
+            self._note("refusal", order.resource_id, id=order.id, state=ack.state, power_kw=ack.power_kw, why=why)
+
     def save(self) -> None:
         """Write what has changed: the audit log, then the database; blocks, safe to call in a thread.
 
-        What cannot be written is tried again with the next call, and said in the log.
+        What cannot be written is tried again with the next call, and said in the log and in the journal; of either the
+        other does not depend. Of audit records that wait for room the newest `MOST_WAITING` are kept, the others are
+        counted in the log as soon as it can be written.
 
         Raises:
             DataError: the database cannot be written.
             OSError: the audit log cannot.
         """
         with self._saving:
-            records, self._records = self._records, []
             try:
-                if records:
-                    self.audit.append_all(records)
-            except OSError:
-                self._records = records + self._records
-                raise
-            seen = self.seats.unsaved()
-            orders, self._unsaved_orders = self._unsaved_orders, {}
-            try:
-                registry.write_progress(self._engine, seen, orders, (NAME, self.cycle, self._time_s))
-            except Exception:
-                self.seats.put_back(seen)
-                self._unsaved_orders = orders | self._unsaved_orders
-                raise
+                self._write_audit()
+            finally:
+                self._write_progress()
+
+    def _write_audit(self) -> None:
+        records, self._records = self._records, []
+        gap = [Record(NAME, "records lost", "audit", self.cycle, {"count": self._lost})] if self._lost else []
+        try:
+            if records or gap:
+                self.audit.append_all([*gap, *records])
+        except OSError as error:
+            waiting = records + self._records
+            self._lost += max(len(waiting) - MOST_WAITING, 0)
+            self._records = waiting[-MOST_WAITING:]
+            if not self._is_unwritten:
+                self.journal.add(
+                    self.time_s(), "fault", NAME, f"the audit log cannot be written: {error.strerror or error}"
+                )
+            self._is_unwritten = True
+            raise
+        if self._is_unwritten:
+            self.journal.add(
+                self.time_s(), "fault", NAME, f"the audit log is written again, records lost: {self._lost}"
+            )
+        self._lost, self._is_unwritten = 0, False
+
+    def _write_progress(self) -> None:
+        seen = self.seats.unsaved()
+        orders, self._unsaved_orders = self._unsaved_orders, {}
+        try:
+            registry.write_progress(self._engine, seen, orders, (NAME, self.cycle, self._time_s))
+        except Exception:
+            self.seats.put_back(seen)
+            self._unsaved_orders = orders | self._unsaved_orders
+            raise
 
     def _let_stand(self, at: dict[str, Seat], orders: tuple[Order, ...]) -> None:
         by_agent: dict[str, list[Order]] = {}
@@ -300,6 +361,8 @@ class GridAgent:
         """Journal for the page, audit log for whoever asks later."""
         states = {seat.lease.id: self.seats.state(seat) for seat in self.seats}
         self.journal.tell_cycle(before, now, self._last_states, states)
+        for action, subject, facts in changes(before, now, self._last_states, states):
+            self._note(action, subject, **facts)
         self._last_states = states
         plan, situation = now.plan, now.situation
         kinds = _kinds(situation.anomalies)

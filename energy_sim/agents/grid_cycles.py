@@ -42,6 +42,7 @@ class Cycles:
         self._storing = asyncio.Lock()
         self._unstored: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._writing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to write what changes and, with a real clock, to coordinate."""
@@ -58,7 +59,9 @@ class Cycles:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._save()
+        if self._writing is not None:
+            await self._writing
+        await self._write()
         await self.poller.close()
         if self._model is not None:
             await self._model.close()
@@ -94,7 +97,8 @@ class Cycles:
             situation = grid.gather(failed)
             plan = await asyncio.to_thread(grid.decide, situation)
             plan = await self._improved(situation, plan)
-            result = grid.settle(situation, plan, failed, began_s)
+            followed = await asyncio.to_thread(grid.follow, situation, plan)
+            result = grid.settle(situation, plan, failed, began_s, followed)
             if asks:
                 failed |= await self._send(result)
             await self._save()
@@ -163,6 +167,16 @@ class Cycles:
         await self.run()
 
     async def _save(self) -> None:
+        """Write what is there to be written; nobody waits longer than a deadline for a disk that takes its time."""
+        ends = asyncio.get_running_loop().time() + self.grid.config.deadline_s
+        if self._writing is not None and not self._writing.done():
+            await asyncio.wait({self._writing}, timeout=self.grid.config.deadline_s)
+            if not self._writing.done():
+                return
+        self._writing = asyncio.create_task(self._write())
+        await asyncio.wait({self._writing}, timeout=max(ends - asyncio.get_running_loop().time(), 0.0))
+
+    async def _write(self) -> None:
         try:
             await asyncio.to_thread(self.grid.save)
         except (EnergySimError, OSError):

@@ -9,6 +9,7 @@ Bodies are read raw and parsed once by pydantic-core; every answer that is no su
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import fields
@@ -47,6 +48,7 @@ MOST_BODY = 64 * 1024
 MOST_LINE = 500  # of an error, characters
 VERSION = version("kraftflyt")
 _DONE = ("transfers", "orders", "anomalies")  # in each answer about a cycle
+_HERE = re.compile(r"https?://(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?\Z", re.IGNORECASE)
 Model = TypeVar("Model", bound=BaseModel)
 ENDPOINTS = (
     "GET /",
@@ -122,7 +124,7 @@ def _add_reading(app: FastAPI, cycles: Cycles) -> None:
     async def audit(
         since: Annotated[int, Query(ge=0, lt=2**53)] = 0, limit: Annotated[int, Query(ge=1, le=500)] = 100
     ) -> Response:
-        entries = await asyncio.to_thread(read_tail, grid.audit.path, limit, lambda entry: entry.n > since)
+        entries = await asyncio.to_thread(read_tail, grid.audit.path, limit, after=since)
         return _json({"entries": [_entry(e) for e in entries]})
 
 
@@ -165,6 +167,8 @@ def _add_agents(app: FastAPI, cycles: Cycles, key: str) -> None:
     async def register(request: Request) -> Registered:
         _check_key(request, key)
         asked = _parse(Registration, await _body(request))
+        if not key and asked.url and not _HERE.match(asked.url):
+            raise RefusedError("url: is not on this machine; without KRAFTFLYT_AGENTS_KEY nobody else is asked", 422)
         registered = grid.register(asked)
         await cycles.store_lease(asked.id)
         cycles.poller.forget(asked.id)

@@ -145,6 +145,10 @@ class Report(Message):
         if len(set(ids)) < len(ids):
             msg = f"{self.agent_id} names a resource twice; name each once"
             raise ValueError(msg)
+        own = {self.agent_id, *ids}
+        if any(anomaly.where not in own for anomaly in self.anomalies):
+            msg = f"anomalies: one is neither of {self.agent_id} nor of a resource it reports; tell of your own"
+            raise ValueError(msg)
         return self
 
     @property

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
-from energy_sim.agents.messages import Nameplate, Registration, Role
+from energy_sim.agents.messages import MOST_TOLD, Nameplate, Registration, Role
 from energy_sim.agents.orders import Order
 from energy_sim.database import agents, agents_clock, transaction
 from energy_sim.errors import ConfigError, DataError
@@ -90,7 +90,7 @@ def lease_from(registration: Registration, now: float, before: Lease | None) -> 
     """The lease of a registration; the same name again keeps its sequence and its orders.
 
     Raises:
-        DataError: a nameplate belongs to another agent, or one resource is named twice.
+        DataError: a nameplate belongs to another agent or has the wrong sign, or one resource is named twice.
     """
     ids = [plate.id for plate in registration.nameplates]
     strange = [name for name in ids if name.partition("/")[0] != registration.id]
@@ -98,6 +98,10 @@ def lease_from(registration: Registration, now: float, before: Lease | None) -> 
         raise DataError(f"nameplates: {strange[0]} does not belong to {registration.id}; register your own")
     if len(set(ids)) < len(ids):
         raise DataError(f"nameplates: {registration.id} names a resource twice; name each once")
+    for plate in registration.nameplates:
+        if (plate.kind == "solar" and plate.max_kw > 0) or (plate.kind in {"load", "ev"} and plate.min_kw < 0):
+            side = "solar is 0 kW or below" if plate.kind == "solar" else f"a {plate.kind} is 0 kW or above"
+            raise DataError(f"nameplates: {plate.id}: {plate.min_kw:g} .. {plate.max_kw:g} kW; {side}")
     return Lease(
         registration.id,
         registration.role,
@@ -106,8 +110,25 @@ def lease_from(registration: Registration, now: float, before: Lease | None) -> 
         registration.nameplates,
         now,
         before.seen if before else 0.0,
-        before.sequence if before else NEVER_SEQUENCE,
+        _sequence(before),
         before.orders if before else "",
+    )
+
+
+def _sequence(before: Lease | None) -> int:
+    """The last one known; where there is hardly any above it that could be told, numbers begin anew."""
+    if before is None:
+        return NEVER_SEQUENCE
+    return before.sequence if before.sequence < MOST_TOLD else 0
+
+
+def is_same(lease: Lease, other: Lease) -> bool:
+    """Whether two leases describe the same agent at the same place."""
+    return (lease.role, lease.transformer_id, lease.url, lease.nameplates) == (
+        other.role,
+        other.transformer_id,
+        other.url,
+        other.nameplates,
     )
 
 

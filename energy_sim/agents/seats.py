@@ -48,6 +48,7 @@ class Seat:
     is_stated: bool = False  # a coordination ran on such a report: a limit may be stated
     orders: tuple[Order, ...] = ()
     acks: dict[str, Ack] = field(default_factory=dict)  # by event id, the last of each that stands
+    refused: set[str] = field(default_factory=set)  # ids of those of which not all was possible
     told: tuple[Order, ...] = ()  # what the last answer said
     known: tuple[Order, ...] = ()  # what was told before the last report
     disobeyed: dict[str, int] = field(default_factory=dict)  # reports in a row, by resource
@@ -120,11 +121,15 @@ class Seats:
         """The token of an agent."""
         return registry.token_of(self._secret, agent_id)
 
-    def register(self, asked: Registration) -> Lease:
+    def register(self, asked: Registration, *, is_asked: bool = False) -> Lease:
         """Make an agent known, the same name again is the same agent; the lease has to be stored by the caller.
 
+        Args:
+            asked: who wants to be known.
+            is_asked: it is asked cycle by cycle and registers again with every lease: that is no coming back.
+
         Raises:
-            RefusedError: 422, the transformer is unknown, nameplates do not belong to it, or there are too many agents.
+            RefusedError: 422, the transformer is unknown, nameplates cannot be its own, or there are too many agents.
         """
         if asked.transformer_id not in self.transformers:
             known = ", ".join(self.transformers)
@@ -140,8 +145,13 @@ class Seats:
             raise RefusedError(str(error), 422) from error
         if before is None:
             self._seats[asked.id] = self._seat(lease, self._clock())
+        elif registry.is_same(before.lease, lease):
+            before.lease = lease
+            if not is_asked:
+                before.is_back = before.is_stated = False
+                before.tail = None
         else:
-            seat = self._seat(replace(lease, sequence=before.lease.sequence), before.received_s)
+            seat = self._seat(lease, before.received_s)
             seat.orders = tuple(o for o in before.orders if not seat.plates or o.resource_id in seat.plates)
             if seat.plates == before.plates:
                 seat.report = before.report
@@ -175,7 +185,7 @@ class Seats:
             given, last = report.sequence, lease.sequence
             raise RefusedError(f"sequence: {given} is stale, the last one known is {last}; go on above it", 409)
         if report.sequence > MOST_TOLD:
-            raise RefusedError(f"sequence: {report.sequence} is above {MOST_TOLD}; register and begin anew", 422)
+            raise RefusedError(f"sequence: {report.sequence} is above {MOST_TOLD}; register and begin anew", 409)
         if report.transformer_id != lease.transformer_id or report.role != lease.role:
             said = f"{report.role} at {report.transformer_id}"
             raise RefusedError(
@@ -208,7 +218,21 @@ class Seats:
         seat.orders, seat.tail = orders, None
         standing = {o.id for o in orders}
         seat.acks = {name: ack for name, ack in seat.acks.items() if name in standing}
+        seat.refused &= standing
         return True
+
+    def acknowledge(self, seat: Seat, acks: Iterable[Ack]) -> list[tuple[Order, Ack]]:
+        """Keep what an agent says to orders that stand; what of it refuses one, once for each order."""
+        standing = {o.id: o for o in seat.orders}
+        found = []
+        for ack in acks:
+            order = standing.get(ack.event_id)
+            if order is not None:
+                seat.acks[order.id] = ack
+                if ack.state in _REFUSALS and order.id not in seat.refused:
+                    seat.refused.add(order.id)
+                    found.append((order, ack))
+        return found
 
     def state_limits(self, heard: Iterable[Seat], silent: Iterable[str] = ()) -> None:
         """After a coordination: whoever it ran on may hear a limit again, whoever did not answer only a heartbeat."""
@@ -241,9 +265,6 @@ class Seats:
             seat.is_stated, seat.tail = False, None
         seat.is_back = True
         seat.skew_s = report.sent_at - self._wall()
-        if report.acks:
-            standing = {o.id for o in seat.orders}
-            seat.acks.update({ack.event_id: ack for ack in report.acks if ack.event_id in standing})
         seat.report, seat.received_s, seat.known = report, now, seat.told
         seat.lease = replace(seat.lease, sequence=report.sequence)
         self._unsaved.add(report.agent_id)
@@ -255,6 +276,7 @@ def anomalies_of(seat: Seat, max_skew_s: float) -> tuple[Anomaly, ...]:
     return (*reported, *check_skew(seat.lease.id, max(-1e9, min(seat.skew_s, 1e9)), max_skew_s))
 
 
+_REFUSALS = frozenset({"partial", "rejected"})
 _NO_PLATE = (1.0, -1.0)
 _ANY_PLATE = (float("-inf"), float("inf"))
 

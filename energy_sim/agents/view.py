@@ -15,7 +15,7 @@ from energy_sim.agents.seats import Seat
 
 MOST_AGENTS = 64
 MOST_ORDERS = 500
-_WORST = {"lost": 0, "late": 1, "gone": 2, "online": 3}
+_WORST = {"lost": 0, "late": 1, "online": 1, "gone": 2}  # who is shown of very many: the same ones, mostly
 Json = dict[str, Any]
 
 
@@ -192,9 +192,8 @@ def _reported(grid: GridAgent, seat: Seat) -> tuple[Anomaly, ...]:
     return () if grid.result is None else grid.result.situation.reported.get(seat.lease.id, ())
 
 
-def _rank(grid: GridAgent, seat: Seat) -> tuple[int, int, str]:
-    troubled = 0 if seat.orders or (seat.report is not None and seat.report.anomaly) else 1
-    return _WORST[grid.seats.state(seat)], troubled, seat.lease.id
+def _rank(grid: GridAgent, seat: Seat) -> tuple[int, str]:
+    return _WORST[grid.seats.state(seat)], seat.lease.id
 
 
 def _listed(grid: GridAgent, seat: Seat, breaker: Callable[[str], str]) -> Json:

@@ -7,7 +7,7 @@ from energy_sim.agents.control import RefusedError
 from energy_sim.agents.failsafe import Mode, Rules
 from energy_sim.agents.homes import make_homes
 from energy_sim.agents.local_agents import LocalAgents
-from energy_sim.agents.messages import Answer, Event, Report, SimulateRequest, StandingLimit
+from energy_sim.agents.messages import MOST_TOLD, Answer, Event, Report, SimulateRequest, StandingLimit
 from energy_sim.agents.nature import Village
 from energy_sim.agents.world import World
 
@@ -254,3 +254,43 @@ def test_a_thousand_reports_are_valid_and_quick():
     assert min(steps[0::2]) < 0.05
     assert min(steps[1::2]) < 0.15
     assert [Report.model_validate_json(text).agent_id for text in texts] == list(ids)
+
+
+def test_an_order_that_is_sent_and_then_told_with_every_answer_is_acknowledged_once():
+    bench = Bench()
+    bench.cycle(limit=FREE, ev_kwh=30.0)
+    first, second = (Event(id=name, resource_id="home_1/ev", power_kw=kw) for name, kw in (("e1", 5.0), ("e2", 3.0)))
+    bench.cycle(first)
+    bench.agents.curtail(0, second.model_copy(update={"supersedes": "e1"}))
+    said = [(a.event_id, a.state) for _ in range(3) for a in bench.cycle(second).acks]
+    assert said == [("e1", "completed"), ("e2", "accepted"), ("e2", "started")]
+
+
+def test_what_is_refused_or_has_run_out_is_said_once_however_often_it_is_told():
+    bench = Bench()
+    bench.cycle(limit=FREE, ev_kwh=30.0)
+    beyond = Event(id="e1", resource_id="home_1/ev", power_kw=50.0)
+    short = Event(id="e2", resource_id="home_1/ev", power_kw=3.0, duration_s=60.0)
+    reports = [bench.cycle(beyond, short) for _ in range(4)]
+    said = [(a.event_id, a.state) for report in reports for a in report.acks]
+    assert said == [("e1", "rejected"), ("e2", "accepted"), ("e2", "started"), ("e2", "completed")]
+    assert [parts(report)["ev"].power_kw for report in reports] == [3.0, 11.0, 11.0, 11.0]
+    assert [a.state for a in bench.cycle(beyond.model_copy(update={"power_kw": 2.0})).acks] == ["accepted", "started"]
+
+
+def test_one_heartbeat_with_orders_does_not_end_the_failsafe_of_those_who_keep_their_schedule():
+    bench = Bench("real", "schedule_then_failsafe")
+    bench.now += 121.0
+    assert bench.agents.status(0).mode is Mode.FAILSAFE
+    bench.agents.hear(0, bench.answer(Event(id="e", resource_id="home_1/load", power_kw=2.0)))
+    bench.now += 121.0  # it was the only one
+    assert bench.agents.status(0).mode is Mode.FAILSAFE
+
+
+def test_a_sequence_driven_beyond_what_is_ever_told_begins_anew_with_the_next_registration():
+    bench = Bench()
+    assert bench.cycle(limit=FREE).sequence == 1
+    bench.agents.hear(0, bench.answer(sequence=MOST_TOLD))
+    assert bench.agents.report(0).sequence == MOST_TOLD + 1
+    bench.agents.brains[0].registered(cycle=4, sequence=9)
+    assert bench.agents.report(0).sequence == 10

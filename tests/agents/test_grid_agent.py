@@ -2,9 +2,10 @@
 
 import pytest
 
+from energy_sim.agents import grid_agent, registry
 from energy_sim.agents.audit import read_tail, verify_audit
 from energy_sim.agents.control import RefusedError
-from energy_sim.agents.messages import Nameplate, Registration
+from energy_sim.agents.messages import MOST_TOLD, Ack, Nameplate, Registration
 from energy_sim.agents.view import compact
 from tests.agents.grid_world import NOON, World, report_json
 
@@ -187,4 +188,115 @@ def test_a_cycle_of_a_thousand_homes_meets_both_limits_fairly(tmp_path):
     cut = first.plan.setpoint_kw.reshape(1000, 4)[:, 1]  # cars come first, and each gives the same
     assert cut.max() - cut.min() == pytest.approx(0.0, abs=1e-9)
     world.grid.save()
+    assert verify_audit(world.grid.audit.path) == ()
+
+
+def test_an_ordered_load_that_wants_less_by_itself_is_no_fault(tmp_path):
+    world = World(tmp_path)
+    world.join("home_1", load=(0.0, 20.0))
+    for sequence, kw in ((1, 15.0), (2, 2.0), (3, 2.0), (4, 2.0)):  # ordered 12 kW; its own bound stays at 20 kW
+        world.report("home_1", sequence, load=(kw, kw, 0.0, 20.0))
+        world.answer("home_1")
+        result = world.grid.coordinate()
+    assert [(o.resource_id, o.power_kw) for o in result.orders] == [("home_1/load", 12.0)]
+    assert result.situation.reported == {}
+
+
+def test_an_agent_that_is_asked_and_registers_with_every_lease_does_not_come_back_each_time(tmp_path):
+    world = World(tmp_path, kind="lock-step")
+    for sequence in range(1, 5):
+        world.join("liar", **HOME)
+        stated = world.answer("liar")["limit"] is not None
+        world.report("liar", sequence, ev=(11.0, 11.0, 0.0, 11.0), load=(5.0, 5.0, 5.0, 12.0))
+        result = world.grid.coordinate()
+        world.clock.now += 20.0  # longer than the lease of 15 s
+    assert stated
+    assert [a.where for a in result.situation.reported["liar"]] == ["liar/ev"]
+    world.grid.save()
+    assert [e.action for e in read_tail(world.grid.audit.path, 99)].count("register") == 1
+
+
+def test_nobody_tells_of_the_faults_of_others(tmp_path):
+    world = World(tmp_path)
+    world.join("home_1", **HOME)
+    for where in ("home_2/ev", "transformer_A", "home_1/ev", "home_1/\n"):
+        fault = {"kind": "device_fault", "where": where, "value": 1, "limit": 0, "unit": "", "deadband": 0}
+        raw = report_json("home_1", 1, "transformer_A", NOON, anomalies=(fault,), load=(1.0, 1.0, 0.4, 12.0))
+        assert refused(world, "home_1", raw)[0] == 422
+
+
+def test_a_sequence_at_its_end_begins_anew_with_a_registration(tmp_path):
+    world = World(tmp_path)
+    world.join("home_1", **HOME)
+    world.report("home_1", MOST_TOLD, load=(2.0, 2.0, 1.0, 12.0))
+    late = report_json("home_1", MOST_TOLD + 1, "transformer_A", NOON, load=(2.0, 2.0, 1.0, 12.0))
+    assert refused(world, "home_1", late)[0] == 409
+    assert world.join("home_1", **HOME).sequence == 0
+    world.report("home_1", 1, load=(2.0, 2.0, 1.0, 12.0))
+
+
+def test_the_audit_log_says_who_was_lost_came_back_was_at_fault_or_refused_an_order(tmp_path):
+    world = World(tmp_path)
+    world.join("home_1", **HOME)
+    for sequence, now_s, off_s in ((1, 0.0, 0.0), (2, 5.0, 90.0), (3, 10.0, 0.0), (4, 60.0, 0.0)):
+        if now_s == 60.0:
+            world.clock.now = 50.0
+            world.grid.coordinate()
+        world.clock.now = now_s
+        sent_at = world.clock.wall() + off_s
+        world.grid.take("home_1", report_json("home_1", sequence, "transformer_A", sent_at, ev=(3.0, 3.0, 0.0, 11.0)))
+        world.grid.coordinate()
+    world.grid.save()
+    said = [(e.action, e.subject, e.facts) for e in read_tail(world.grid.audit.path, 99)]
+    assert [s[:2] for s in said if s[0] in {"state", "fault", "fault over"}] == [
+        ("fault", "home_1"),
+        ("fault over", "home_1"),
+        ("state", "home_1"),
+        ("state", "home_1"),
+    ]
+    assert [(s[2]["before"], s[2]["now"]) for s in said if s[0] == "state"] == [("heard", "lost"), ("lost", "heard")]
+
+
+def test_an_order_that_is_refused_over_and_over_is_one_line_in_the_audit_log(tmp_path):
+    world = World(tmp_path)
+    world.join("home_1", **HOME)
+    world.report("home_1", 1, load=(2.0, 2.0, 2.0, 12.0), ev=(11.0, 11.0, 0.0, 11.0))
+    order = world.grid.coordinate().orders[0]
+    no = Ack(event_id=order.id, resource_id="home_9/ev", state="rejected", reason="no\n1,grid,release")
+    strange = no.model_copy(update={"event_id": "of nobody"})
+    for _ in range(3):
+        world.grid.acknowledge("home_1", (no, no.model_copy(update={"state": "accepted"}), strange))
+    world.grid.save()
+    said = [
+        (e.subject, e.facts["state"], e.facts["why"])
+        for e in read_tail(world.grid.audit.path, 9)
+        if e.action == "refusal"
+    ]
+    assert said == [("home_1/ev", "rejected", "no 1,grid,release")]
+    assert set(world.grid.seats.seat("home_1").acks) == {order.id}
+
+
+def test_coordination_goes_on_and_leases_are_kept_while_the_audit_log_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(grid_agent, "MOST_WAITING", 2)
+    world = World(tmp_path)
+    world.join("home_1", **HOME)
+    full = world.grid.audit.append_all
+
+    def refuse(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(world.grid.audit, "append_all", refuse)
+    world.report("home_1", 7, load=(2.0, 2.0, 2.0, 12.0), ev=(11.0, 11.0, 0.0, 11.0))
+    assert world.grid.coordinate().plan.after_kw[0] == pytest.approx(12.0)
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space"):
+            world.grid.save()
+    assert registry.read_leases(world.engine)["home_1"].sequence == 7
+    told = [e[4] for e in world.grid.journal.since(0) if e[2] == "fault"]
+    assert told == ["the audit log cannot be written: No space left on device"]
+    monkeypatch.setattr(world.grid.audit, "append_all", full)
+    world.grid.save()
+    tail = read_tail(world.grid.audit.path, 3)
+    assert [e.action for e in tail] == ["records lost", "coordinate", "order"]
+    assert tail[0].facts == {"count": 2}  # of four: start and registration; the last two were kept
     assert verify_audit(world.grid.audit.path) == ()

@@ -114,11 +114,14 @@ def test_a_large_fleet_fits_into_a_message_with_the_chosen_agent_in_it(config, s
     server.grid = FULL | {"agents": agents, "more": 936}
     message, _ = agents_view.message_since(config, {"a": "home_63"})
     assert len(json.dumps(message, separators=(",", ":")).encode()) <= 4030  # with its key
-    shown = {row[0]: row for row in message["A"]}
-    assert len(shown) > 20
-    assert message["more"] + len(shown) == 1000
-    assert shown["home_63"][13] == [["home_63/ev", 1.25]] * 4
-    assert len(shown["home_0"]) == 12
+    (chosen,) = message["A"]
+    assert (chosen[0], chosen[13]) == ("home_63", [["home_63/ev", 1.25]] * 4)
+    assert message["B"][1] == ["home_1", 0, 0, 2, 23, 3, 4.2, 3.0, 0.5, 4]  # lost, in failsafe, four orders
+    assert (len(message["B"]), message["more"]) == (63, 936)
+    server.grid = FULL | {"agents": [agent | {"id": "a" * 60 + agent["id"]} for agent in agents], "more": 936}
+    message, _ = agents_view.message_since(config, {})
+    assert len(json.dumps(message, separators=(",", ":")).encode()) <= 4030
+    assert 30 < len(message["B"]) == 1000 - message["more"]
 
 
 def test_what_is_said_while_there_is_nothing_to_see_names_the_way_out(config, server, tmp_path, monkeypatch):
