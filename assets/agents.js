@@ -443,7 +443,9 @@
     place.replaceChildren(el('p', list.length ? 'kf-warning' : '', list.length ? `▲ ${fmt(list.length, 0)} findings in ${fmt(found.entries || 0, 0)} lines:` : `✓ ${fmt(found.entries || 0, 0)} lines verified: nothing edited, deleted or reordered.`));
     if (list.length) { const ul = el('ul'); ul.append(...list.slice(0, 20).map(line => el('li', '', `line ${line.line}: ${line.text} (${line.kind})`))); place.append(ul); }
   }
-  const short = facts => { const text = Object.entries(facts || {}).map(([k, v]) => `${k} ${typeof v === 'object' && v !== null ? JSON.stringify(v) : v}`).join(', '); return text.length > 220 ? text.slice(0, 219) + '…' : text; };
+  const TOLD_FIRST = ['planner', 'validation', 'why', 'power_kw', 'llm', 'anomalies', 'before_kw', 'after_kw'], TOLD_LAST = ['id', 'supersedes', 'input'];
+  const weight = key => TOLD_FIRST.includes(key) ? TOLD_FIRST.indexOf(key) : TOLD_LAST.includes(key) ? 99 : 50;
+  const short = facts => { const text = Object.entries(facts || {}).filter(([, v]) => v !== '').sort(([a], [b]) => weight(a) - weight(b)).map(([k, v]) => `${k} ${typeof v === 'object' && v !== null ? JSON.stringify(v) : v}`).join(', '); return text.length > 220 ? text.slice(0, 219) + '…' : text; };
 
   // --- stories: a talk that breaks and heals by the same commands as people use ---
   function buildStories() {

@@ -117,8 +117,10 @@ class FleetClient:
         """Turn the language model on or off; whether it is on now, which takes one that is configured.
 
         Raises:
-            DataError: nobody answers.
+            DataError: nobody answers, or visitors may not touch anything.
         """
+        if not self._config.agents.fleet_from_page:
+            raise DataError("agents.fleet_from_page: false keeps visitors from touching the planner; set it to true")
         body = self._said(self._ask("POST", "/planner", {"llm": on}))
         return isinstance(body, dict) and bool(body.get("llm"))
 

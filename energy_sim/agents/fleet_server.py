@@ -92,7 +92,7 @@ class Supervisor:
     @web.middleware
     async def _guarded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         shown = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(shown.encode(), self._key.encode()):
+        if not hmac.compare_digest(shown.encode(errors="replace"), self._key.encode()):
             return _error(401, "key: not the supervisor's; it stands in fleet.json of the folder agents.state")
         self.asked_s = time.monotonic()
         try:

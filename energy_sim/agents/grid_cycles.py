@@ -39,7 +39,7 @@ class Cycles:
         self.grid, self.poller = grid, poller
         self._model, self._log = model, log
         self._one = asyncio.Lock()
-        self._storing = asyncio.Lock()
+        self._storing: asyncio.Task[None] | None = None
         self._unstored: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -59,8 +59,7 @@ class Cycles:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._writing is not None:
-            await self._writing
+        await asyncio.gather(*(task for task in (self._writing, self._storing) if task), return_exceptions=True)
         await self._write()
         await self.poller.close()
         if self._model is not None:
@@ -69,18 +68,23 @@ class Cycles:
     async def store_lease(self, agent_id: str) -> None:
         """Return when the lease is in the database; registrations that wait together share a transaction.
 
-        Raises:
-            RefusedError: the agent is not registered.
+        A database that is held by somebody keeps nobody from being known: after half a deadline the agent is answered,
+        and the lease is stored as soon as that can be done.
         """
         self._unstored.add(agent_id)
-        async with self._storing:
-            if agent_id in self._unstored:
-                names, self._unstored = sorted(self._unstored), set()
-                try:
-                    await asyncio.to_thread(self.grid.store, names)
-                except DataError:
-                    self._unstored.update(names)  # the next one tries again; agents are known meanwhile
-                    logger.exception("leases not stored agents=%d", len(names))
+        if self._storing is None or self._storing.done():
+            self._storing = asyncio.create_task(self._store())
+        await asyncio.wait({self._storing}, timeout=self.grid.config.deadline_s / 2)
+
+    async def _store(self) -> None:
+        while self._unstored:
+            names, self._unstored = sorted(self._unstored), set()
+            try:
+                await asyncio.to_thread(self.grid.store, names)
+            except DataError:
+                self._unstored.update(names)
+                logger.exception("leases not stored, tried again later agents=%d", len(names))
+                return
 
     async def run(self, scenario: int | None = None) -> CycleResult:
         """One cycle; a second one waits for it.
@@ -177,6 +181,8 @@ class Cycles:
         await asyncio.wait({self._writing}, timeout=max(ends - asyncio.get_running_loop().time(), 0.0))
 
     async def _write(self) -> None:
+        if self._unstored and (self._storing is None or self._storing.done()):
+            await self._store()
         try:
             await asyncio.to_thread(self.grid.save)
         except (EnergySimError, OSError):

@@ -77,7 +77,7 @@ def check_plan(
     count = len(grid.transformers)
     change = np.bincount(resources.transformer, weights=setpoint - deterministic.setpoint_kw, minlength=count)
     after = deterministic.after_kw + change + shift_kw(grid, transfers) - shift_kw(grid, deterministic.transfers)
-    wrong = _breaks(grid, after, deterministic)
+    wrong = _breaks(grid, after, deterministic) or _strays(grid, resources, setpoint, deterministic)
     if wrong:
         return None, wrong
     cost, dearest = rules.cost(resources, setpoint), max_cost_ratio * deterministic.cost
@@ -133,6 +133,22 @@ def _outside(rows: Ints, asked_kw: Floats, resources: Resources, rules: Rules) -
     k = int(outside[0])
     bounds = f"{least[k]:.3f} .. {most[k]:.3f} kW"
     return f"{resources.ids[rows[k]]}: {asked_kw[k]:.3f} kW is outside its bounds {bounds}"
+
+
+def _strays(grid: Grid, resources: Resources, setpoint_kw: Floats, deterministic: Plan) -> str:
+    """Which resource is changed in a direction in which its transformer has no need."""
+    at, count = resources.transformer, len(grid.transformers)
+    change, needed = setpoint_kw - resources.wanted_kw, deterministic.setpoint_kw - resources.wanted_kw
+    more = np.bincount(at, weights=np.maximum(needed, 0.0), minlength=count) > SMALL_KW
+    less = np.bincount(at, weights=np.maximum(-needed, 0.0), minlength=count) > SMALL_KW
+    stray = np.flatnonzero(((change > SMALL_KW) & ~more[at]) | ((change < -SMALL_KW) & ~less[at]))
+    if not len(stray):
+        return ""
+    row = int(stray[0])
+    way = "more" if change[row] > 0 else "less"
+    return (
+        f"{resources.ids[row]}: {abs(change[row]):.3f} kW {way}, of which {grid.transformers[at[row]].id} has no need"
+    )
 
 
 def _breaks(grid: Grid, after_kw: Floats, deterministic: Plan) -> str:

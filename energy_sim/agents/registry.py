@@ -100,7 +100,11 @@ def lease_from(registration: Registration, now: float, before: Lease | None) -> 
         raise DataError(f"nameplates: {registration.id} names a resource twice; name each once")
     for plate in registration.nameplates:
         if (plate.kind == "solar" and plate.max_kw > 0) or (plate.kind in {"load", "ev"} and plate.min_kw < 0):
-            side = "solar is 0 kW or below" if plate.kind == "solar" else f"a {plate.kind} is 0 kW or above"
+            side = (
+                "solar is 0 kW or below"
+                if plate.kind == "solar"
+                else f"{'an' if plate.kind == 'ev' else 'a'} {plate.kind} is 0 kW or above"
+            )
             raise DataError(f"nameplates: {plate.id}: {plate.min_kw:g} .. {plate.max_kw:g} kW; {side}")
     return Lease(
         registration.id,

@@ -174,3 +174,7 @@ def test_what_one_gave_more_is_evened_out_over_an_hour_and_a_cut_does_not_swing_
     cars = [("h1/ev", 0, "ev", 11.0, 0.0, 11.0), ("h2/ev", 0, "ev", 11.0, 0.0, 11.0)]
     made = planned(make_grid("A"), make_resources(cars, past=[0.2, 0.0]))
     np.testing.assert_allclose(made.setpoint_kw, [11 - 4.9, 11 - 5.1], rtol=0, atol=1e-12)
+    # one is held at 4 kW and so gives 7 of the 10 already: the other gives the rest, not half of it
+    held = (Order("o1", "h1/ev", 4.0, 0.0),)
+    made = planned(make_grid("A"), make_resources(cars), standing=held, now_s=30.0)
+    np.testing.assert_allclose(made.setpoint_kw, [4.0, 8.0], rtol=0, atol=1e-12)

@@ -23,7 +23,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(json.dumps({"path": self.path, "pid": os.getpid()}).encode())
+        told = {"mode": "failsafe", "limit_kw": 4.2, "resources": [{"power_kw": 3.0}, {"power_kw": 1.0, "soc": 0.5}]}
+        self.wfile.write(json.dumps({"path": self.path, "pid": os.getpid(), **told}).encode())
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
@@ -74,16 +75,19 @@ def test_many_callers_start_one_fleet_break_it_heal_it_and_it_ends_when_nobody_a
     assert files.address.stat().st_mode & 0o777 == 0o600
     address = files.read_address()
     assert ask("GET", f"{address.url}/view").status == 401
+    assert ask("GET", f"{address.url}/view", key="\xe9").status == 401
     assert ask("POST", f"{address.url}/fault", {"agent": "grid"}, key=address.key).status == 422
     assert ask("GET", f"{address.url}/nothing", key=address.key).status == 404
 
     seen = look().view(7)
     assert seen["processes"] == {"grid": "running", "home_1": "running"}
     assert (seen["grid"]["path"], seen["grid_age_s"], seen["why"]) == ("/view?since=7", 0.0, "")
+    assert seen["seen"] == {}  # the grid agent hears everybody
     look().fault("grid", "hang")
     hung = look().view()
     assert (hung["grid"], hung["why"]) == (None, "the grid agent hangs; heal it")
     assert hung["processes"]["grid"] == "hung"
+    assert hung["seen"] == {"home_1": {"mode": "failsafe", "limit_kw": 4.2, "net_kw": 4.0, "soc": 0.5}}
     look().fault("grid", "heal")
     assert look().view()["grid"]["pid"] == seen["grid"]["pid"]
     with pytest.raises(DataError, match="'home_7' is not in the fleet; it has grid, home_1"):
@@ -128,6 +132,9 @@ def test_visitors_may_be_kept_from_the_fleet_and_a_grid_agent_elsewhere_is_only_
     assert FleetClient(kept).ensure_started().state == "off"
     with pytest.raises(DataError, match="fleet_from_page: false keeps visitors from touching the fleet"):
         FleetClient(kept).fault("home_1", "kill")
+    elsewhere = kept.agents.model_copy(update={"grid_url": "http://127.0.0.1:1"})
+    with pytest.raises(DataError, match="fleet_from_page: false keeps visitors from touching the planner"):
+        FleetClient(config.model_copy(update={"agents": elsewhere})).planner(on=False)
     watched = config.agents.model_copy(update={"grid_url": "http://127.0.0.1:1"})
     client = FleetClient(config.model_copy(update={"agents": watched}))
     assert client.ensure_started().why.startswith("http://127.0.0.1:1: ")

@@ -1,12 +1,14 @@
 """The grid agent on a real socket: who may write what, bodies that cannot be used, and health while it plans."""
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ import pytest
 import uvicorn
 import yaml
 
+from energy_sim.agents.audit import read_tail
 from energy_sim.agents.grid_cycles import Cycles
 from energy_sim.agents.grid_server import make_grid_app
 from energy_sim.agents.polling import Poller
@@ -216,3 +219,50 @@ def test_the_command_serves_and_ends_on_a_signal(tmp_path):
         process.kill()
         process.wait()
     assert process.returncode == 0
+
+
+def test_without_a_key_the_grid_agent_asks_nobody_on_other_machines(tmp_path):
+    urls = {
+        "http://127.0.0.1:8001": 200,
+        "http://localhost:8001/home_1": 200,
+        "http://[::1]:8001": 200,
+        "http://10.0.0.5:80": 422,
+        "http://localhost.example.org": 422,
+        "http://127.0.0.1@example.org/": 422,
+        "http://127.0.0.1:80\\\\@example.org/": 422,
+        "http://127.0.0.1:80/admin?x=": 422,
+    }
+    with Served(tmp_path) as grid:
+        said = {url: grid.ask("POST", "/agents", registration("home_1") | {"url": url})[0] for url in urls}
+    assert said == urls
+    with Served(tmp_path, key="k") as grid:
+        asked = registration("home_1") | {"url": "http://10.0.0.5:80"}
+        assert grid.ask("POST", "/agents", asked, token="k")[0] == 200
+
+
+def test_a_cycle_waits_no_longer_than_a_deadline_for_an_audit_log_that_somebody_holds(tmp_path):
+    with Served(tmp_path, kind="lock-step", changes={"deadline_s": 0.1}) as grid:
+        path = grid.world.grid.audit.path
+        with path.open("rb") as holder:
+            fcntl.flock(holder, fcntl.LOCK_EX)
+            began = time.monotonic()
+            assert [grid.ask("POST", "/coordinate")[1]["cycle"] for _ in range(3)] == [1, 2, 3]
+            assert time.monotonic() - began < 1.0
+    assert [e.action for e in read_tail(path, 9)] == ["start", "coordinate"]
+    assert [e.n for e in read_tail(path, 9, after=1)] == [2]
+
+
+def test_an_agent_is_known_and_heard_while_somebody_holds_the_database(tmp_path):
+    with Served(tmp_path, changes={"deadline_s": 0.2}) as grid:
+        holder = sqlite3.connect(tmp_path / "agents.db", isolation_level=None)
+        with contextlib.closing(holder):
+            holder.execute("BEGIN IMMEDIATE")
+            began = time.monotonic()
+            status, told = grid.ask("POST", "/agents", registration("home_1"))
+            assert (status, time.monotonic() - began < 1.0) == (200, True)
+            raw = report_json("home_1", 1, "transformer_A", NOON, **LOAD)
+            assert grid.ask("POST", "/agents/home_1/status", raw, token=told["token"])[0] == 200
+            holder.execute("ROLLBACK")
+    again = World(tmp_path)
+    assert [seat.lease.sequence for seat in again.grid.seats] == [1]
+    again.engine.dispose()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from energy_sim.agents import coordination
+from energy_sim.agents.control import RefusedError
 from energy_sim.agents.gathering import Layout, gather
 from energy_sim.agents.language_model import LanguageModel, Problem, Settings, question, settings_from
 from energy_sim.agents.messages import Registration
@@ -182,6 +183,9 @@ def test_what_agents_write_never_enters_a_question(server):
     said |= {"time_s": 0, "mode": "unlimited", "limit_kw": None, "voltage_pu": 1, "resources": [load], "anomaly": True}
     said["acks"] = [{"event_id": evil, "resource_id": "home_1/load", "state": "rejected", "reason": evil}]
     odd = {"kind": "overload", "where": evil, "value": 30, "limit": 20, "unit": "kW", "deadband": 0}
+    with pytest.raises(RefusedError, match="tell of your own"):
+        seats.take("home_1", json.dumps(said | {"anomalies": [odd]}).encode())
+    odd["where"] = "home_1"
     seats.take("home_1", json.dumps(said | {"anomalies": [odd]}).encode())
     situation, _ = gather(
         seats,

@@ -59,6 +59,8 @@ def test_another_plan_as_good_is_taken_whole():
         ([("a/load", 6.0)], "cost 6.000 is above 3.600, 1.2 times the 3.000 of the merit order plan"),
         ([("a/ev", 0.0), ("b/ev", 0.0)], "cost 6.000 is above 3.600, 1.2 times the 3.000 of the merit order plan"),
         ([("a/ev", 0.0), ("a/battery", 1.0)], "A: it leaves 13.000 kW, above 12.000 kW"),
+        ([("a/ev", 0.0), ("c/solar", -2.9)], "c/solar: 0.100 kW more, of which B has no need"),
+        ([("a/ev", 0.0), ("b/ev", 2.8), ("a/battery", 0.2)], "a/battery: 0.200 kW more, of which A has no need"),
     ],
 )
 def test_a_plan_that_breaks_something_is_refused_with_the_numbers(actions, told):

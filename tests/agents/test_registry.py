@@ -92,3 +92,11 @@ def test_foreign_and_doubled_nameplates_are_refused():
         lease_from(foreign, 1.0, None)
     with pytest.raises(DataError, match="names a resource twice"):
         lease_from(ASKED.model_copy(update={"nameplates": PLATES * 2}), 1.0, None)
+    for kind, low, high, told in (
+        ("solar", -5.0, 1.0, "solar is 0 kW or below"),
+        ("load", -1.0, 5.0, "a load is 0 kW or above"),
+        ("ev", -11.0, 11.0, "an ev is 0 kW or above"),
+    ):
+        plate = Nameplate(id=f"home_1/{kind}", kind=kind, min_kw=low, max_kw=high)
+        with pytest.raises(DataError, match=told):
+            lease_from(ASKED.model_copy(update={"nameplates": (plate,)}), 1.0, None)

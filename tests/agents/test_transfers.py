@@ -1,5 +1,7 @@
 """Help over ties: how much, from whom, and which curtailment it saves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,13 @@ def test_several_neighbours_together_cover_what_one_cannot_and_help_is_never_mov
     assert -30 + shift[2] == pytest.approx(-20.0, abs=1e-6)  # what C has beyond its export limit is all taken
     assert shift.sum() == pytest.approx(0.0, abs=1e-12)
     assert len({frozenset((t.source, t.target)) for t in transfers}) == len(transfers)
+
+
+def test_help_relieves_an_uncertain_overload_whole_whether_or_not_ties_are_coupled():
+    # A: 2 kW surely, 15 kW at most, limit 12, nothing may be fed in: 3 kW of help, though it could feed in for a while
+    for ties in ([("A", "B", 9)], [("A", "B", 9), ("B", "C", 9)]):
+        grid = make_grid("A", "B", "C", limit_kw=12.0, export_kw=0.0, ties=ties)
+        grid = replace(grid, transformers=(grid.transformers[0], *make_grid("B", "C").transformers))
+        high, low = np.array([15.0, -9.0, 0.0]), np.array([2.0, -9.0, 0.0])
+        transfers, _ = neighbour_help(grid, situation(grid, high, low, np.zeros((3, 4)), COSTS))
+        np.testing.assert_allclose(shift_kw(grid, transfers), [-3, 3, 0], rtol=0, atol=1e-6)

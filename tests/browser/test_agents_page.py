@@ -132,7 +132,10 @@ def test_without_the_grid_agent_the_page_says_so_and_goes_on_when_it_is_healed_a
     agents.wait(
         "document.getElementById('agents-said').innerText.includes('The grid agent does not answer')", "its death"
     )
-    assert agents.js("return kraftflyt.agentsPage().last.A.length") == 5  # the last picture stays
+    agents.wait(
+        f"{LAST}.A.length === 5 && {LAST}.A.every(a => a[3] === 'alone' && a[15])", "all, seen by the fleet alone"
+    )
+    assert agents.text("#agents-balance").startswith("✕ nobody coordinates")
     agents.click("[data-action=fleet-heal-all]")
     agents.wait(f"kraftflyt.agentsPage().m.A && {LAST}.c > {cycle}", "the next cycle")
     agents.wait("document.getElementById('agents-waiting').hidden")

@@ -47,7 +47,8 @@ class Supervisor(BaseHTTPRequestHandler):
         if self.path.startswith("/view"):
             since = int(self.path.partition("=")[2])
             grid = place.grid and place.grid | {"events": [e for e in EVENTS if e[0] > since]}
-            body = {"grid": grid, "grid_age_s": 0.1, "why": place.why, "processes": place.processes}
+            seen = {"home_1": {"mode": "failsafe", "limit_kw": 4.2, "net_kw": 4.1, "soc": 0.5}, "home_2": {}}
+            body = {"grid": grid, "grid_age_s": 0.1, "why": place.why, "processes": place.processes, "seen": seen}
             return self.answer(200, body)
         return self.answer(200, {"entries": [{"n": 1, "at": 5.0, "hash": "ab"}]})
 
@@ -98,6 +99,7 @@ def test_a_message_is_small_and_comes_once_and_places_only_when_they_change(conf
     assert (message["c"], message["o"], message["P"]["home_1"]) == (7, 120, "cut")
     assert message["T"][0][:9] == [13.0, 3.0, 1.5, 12.0, 20.0, 21.4, 12.0, 0.0, 4.6]
     assert message["A"][0][:8] == ["home_1", "home", "transformer_A", "lost", 23, "failsafe", 4.2, 3.0]
+    assert message["S"] == {"home_1": ["failsafe", 4.2, 4.1, 0.5]}
     assert [e[0] for e in message["e"]] == [1, 2, 3]
     assert (places["key"], places["transformers"]) == (message["g"], ["transformer_A", "transformer_B"])
     assert len(json.dumps(message).encode()) <= 4000
@@ -128,6 +130,7 @@ def test_what_is_said_while_there_is_nothing_to_see_names_the_way_out(config, se
     server.grid, server.why = None, "is killed"
     message, places = agents_view.message_since(config, {})
     assert (message["st"], message["hub"], places) == ("run", None, None)
+    assert message["S"]["home_1"][:2] == ["failsafe", 4.2]  # nobody coordinates, and it says so itself
     assert message["say"] == "The grid agent does not answer: is killed"
     server.processes, server.health = {}, {"state": "starting", "why": "", "done": 2, "total": 6}
     starting = agents_view.message_since(config, {})[0]
