@@ -59,6 +59,7 @@ class Health(BaseModel):
 _SAYS = {
     400: "not JSON",
     401: "no key, or not the right one",
+    403: "a web page asks, and there is no key that would show that it may",
     404: "no such agent or resource",
     409: "the cycle was asked before",
     413: "more than 64 kB",
@@ -89,7 +90,7 @@ def make_app(
         lifespan: what runs along.
     """
     app = FastAPI(title="Home and battery agents", version=version("kraftflyt"), lifespan=lifespan, docs_url=None)
-    app.add_middleware(_BodyLimit)
+    app.add_middleware(_BodyLimit, for_pages=bool(key))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(DataError, _refused)
@@ -107,7 +108,7 @@ def make_app(
         return at
 
     Allowed = Annotated[int, Depends(allowed if key else place)]
-    refusals = (401,) if key else ()
+    refusals = (401,) if key else (403,)
 
     @app.get("/", summary="Who answers here")
     async def root() -> Info:
@@ -205,12 +206,17 @@ async def _refused(_request: Request, error: Exception) -> Response:
 class _BodyLimit:
     """Reads a body before anybody else does and refuses what is more than 64 kB, whatever its length was said to be."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, for_pages: bool) -> None:
+        """Without a key (`for_pages` False) nothing is done that a web page has its reader's browser ask for."""
+        self._app, self._for_pages = app, for_pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
+            return
+        if not self._for_pages and any(name == b"origin" for name, _ in scope["headers"]):
+            refusal = _error(403, "without KRAFTFLYT_AGENTS_KEY nothing is done for a web page; ask without Origin")
+            await refusal(scope, receive, send)
             return
         parts, size = [], 0
         while True:

@@ -13,6 +13,7 @@ from energy_sim.agents.messages import Answer, Message, Registered, Registration
 _REF = "#/components/schemas/{model}"
 _WHY = {
     401: "the token or the key is missing or wrong",
+    403: "a web page asks, and there is no key that would show that it may",
     404: "nobody of that name is registered, or there is no such page",
     409: "the sequence is stale; the message says the last one known",
     413: "the body is larger than 64 kB",

@@ -132,7 +132,7 @@ def _add_steering(app: FastAPI, cycles: Cycles, key: str) -> None:
     """What starts a cycle and chooses its planner."""
     grid = cycles.grid
     keyed = secured() if key else {}
-    refusals = (401,) if key else ()
+    refusals = (401,) if key else (403,)
 
     @app.post(
         "/coordinate",
@@ -161,7 +161,7 @@ def _add_agents(app: FastAPI, cycles: Cycles, key: str) -> None:
     """What agents send."""
     grid, seats = cycles.grid, cycles.grid.seats
     keyed = secured() if key else {}
-    refusals = (401,) if key else ()
+    refusals = (401,) if key else (403,)
 
     @app.post("/agents", responses=errors(*refusals, 413, 422), openapi_extra=body(Registration) | keyed)
     async def register(request: Request) -> Registered:
@@ -189,6 +189,8 @@ def _add_agents(app: FastAPI, cycles: Cycles, key: str) -> None:
 
 
 def _check_key(request: Request, key: str) -> None:
+    if not key and "origin" in request.headers:  # a page somewhere has its reader's browser ask
+        raise RefusedError("without KRAFTFLYT_AGENTS_KEY nothing is done for a web page; ask without Origin", 403)
     if key and not same(request.headers.get("authorization", ""), f"Bearer {key}"):
         raise RefusedError("the fleet key is missing or wrong; send it as Authorization: Bearer", 401)
 

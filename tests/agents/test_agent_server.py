@@ -118,6 +118,9 @@ def test_a_home_answers_as_documented_and_never_with_a_traceback():
                     assert (status, list(body)) == (code, ["error"]), (request[:2], status, body)
                     assert "\n" not in body["error"]
             assert "0 .. 17.25 kW" in (await home.ask(*refused[422][2]))[1]["error"]
+            before = (await home.ask("GET", "/status"))[1]["time_s"]
+            status, _ = await home.ask("POST", "/simulate", headers={"Origin": "https://example.org"})
+            assert (status, (await home.ask("GET", "/status"))[1]["time_s"]) == (403, before)  # a web page's doing
 
     asyncio.run(run())
 

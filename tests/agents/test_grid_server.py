@@ -221,7 +221,7 @@ def test_the_command_serves_and_ends_on_a_signal(tmp_path):
     assert process.returncode == 0
 
 
-def test_without_a_key_the_grid_agent_asks_nobody_on_other_machines(tmp_path):
+def test_without_a_key_the_grid_agent_asks_nobody_on_other_machines_and_does_nothing_for_web_pages(tmp_path):
     urls = {
         "http://127.0.0.1:8001": 200,
         "http://localhost:8001/home_1": 200,
@@ -234,6 +234,15 @@ def test_without_a_key_the_grid_agent_asks_nobody_on_other_machines(tmp_path):
     }
     with Served(tmp_path) as grid:
         said = {url: grid.ask("POST", "/agents", registration("home_1") | {"url": url})[0] for url in urls}
+        page = {"Origin": "https://example.org", "Content-Type": "text/plain"}
+        for path, sent in (("/agents", registration("home_2")), ("/coordinate", None), ("/planner", {"llm": False})):
+            assert grid.ask("POST", path, sent, headers=page)[0] == 403
+        assert grid.ask("GET", "/health")[1] | {"uptime_s": 0} == {
+            "status": "ok",
+            "cycle": 0,
+            "agents": 1,
+            "uptime_s": 0,
+        }
     assert said == urls
     with Served(tmp_path, key="k") as grid:
         asked = registration("home_1") | {"url": "http://10.0.0.5:80"}
