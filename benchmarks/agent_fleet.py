@@ -14,8 +14,8 @@ from benchmarks.measure import ROOT
 from benchmarks.processes import cpu_s
 from benchmarks.server import free_port
 from benchmarks.zones import COMMAND
-from energy_sim.agents.fleet_files import write_config
-from energy_sim.agents.loopback import ask
+from energy_sim.agents.fleet.files import write_config
+from energy_sim.agents.fleet.http_request import ask
 from energy_sim.config import load_config
 
 TRANSFORMERS = ("transformer_A", "transformer_B")

@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.agent_fleet import Fleet, started_fleet
 from benchmarks.measure import Row, Size, repeated, skipped
 from energy_sim.agents import coordination
-from energy_sim.agents.audit import AuditLog, Record, verify_audit
-from energy_sim.agents.loopback import ask
+from energy_sim.agents.audit.log import AuditLog, Record, verify_audit
+from energy_sim.agents.fleet.http_request import ask
 from energy_sim.agents.model import BATTERY, LOAD, SOLAR, Grid, Resources, Rules, Tie, Transformer
 
 BUDGET_S = 1.0  # a cycle of 1,000 homes, and of fewer

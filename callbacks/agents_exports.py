@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from callbacks.exports import checked_theme, chosen_file
-from energy_sim.agents.fleet_client import FleetClient
+from energy_sim.agents.fleet.client import FleetClient
 from energy_sim.config import Config
 from energy_sim.errors import DataError
 from energy_sim.figures.fleet import plot_fleet, plot_loads, read_scene

@@ -26,7 +26,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbacks.live_view import told
-from energy_sim.agents.fleet_client import FAULTS, FleetClient
+from energy_sim.agents.fleet.client import FAULTS, FleetClient
 from energy_sim.config import Config
 from energy_sim.errors import DataError, EnergySimError
 from energy_sim.figures.fleet_places import fleet_places, places_key

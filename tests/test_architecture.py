@@ -20,8 +20,8 @@ EXTRA = ("aiohttp", "fastapi", "httptools", "httpx", "httpx2", "openai", "starle
 SERVERS = {
     f"{AGENTS}.{name}"
     for name in (
-        *("agent_server", "fleet_server", "grid_cycles", "grid_openapi", "grid_server"),
-        *("polling", "reporting", "run_agents", "run_grid"),
+        *("grid.cycles", "grid.openapi", "grid.polling", "grid.run", "grid.server"),
+        *("home.reporting", "home.run", "home.server", "fleet.supervisor"),
     )
 }
 
@@ -123,13 +123,13 @@ def test_root_files_devices_and_forecasting_know_no_room():
 def test_the_extra_of_the_agents_is_imported_by_servers_and_the_language_model_only():
     found = {arrow.split(" -> ")[0] for package in ("energy_sim", "layouts", "callbacks", "app")
              for arrow in offenders(package, EXTRA)}  # fmt: skip
-    assert f"{AGENTS}.polling" in found
+    assert f"{AGENTS}.grid.polling" in found
     assert found <= SERVERS | {f"{AGENTS}.language_model"}
 
 
 def test_everything_but_the_servers_works_without_the_extra_of_the_agents():
     rest = sorted(n for n in SOURCES if within(n, AGENTS) and n not in SERVERS)
-    assert {f"{AGENTS}.{n}" for n in ("coordination", "failsafe", "language_model", "fleet_client")} <= set(rest)
+    assert {f"{AGENTS}.{n}" for n in ("coordination", "failsafe", "language_model", "fleet.client")} <= set(rest)
     program = f"""
 import importlib, sys
 class Absent:
@@ -140,7 +140,7 @@ sys.meta_path.insert(0, Absent())
 for name in {(*rest, "energy_sim.cli", "callbacks.agents")!r}:
     importlib.import_module(name)
 try:
-    import energy_sim.agents.polling
+    import energy_sim.agents.grid.polling
 except ModuleNotFoundError as error:
     print("absent:", error.name)
 """

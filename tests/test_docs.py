@@ -224,15 +224,8 @@ def test_the_example_of_a_rooms_readme_runs(room):
 @pytest.mark.parametrize("name", ["zones", "community", "trading", "agents", "forecasting"])
 def test_the_map_of_a_rooms_readme_names_every_file_of_it(name):
     room = ROOT / "energy_sim" / name
-    said = set(re.findall(r"`(\w+\.py)`", text_of(room / "README.md")))
-    there = {path.name for path in room.glob("*.py")} - {"__init__.py"}
-    assert said == there
-
-
-def test_the_map_of_the_trading_room_names_every_file_of_the_ledger():
-    room = ROOT / "energy_sim" / "trading"
-    said = set(re.findall(r"`ledger/(\w+\.(?:py|vy))`", text_of(room / "README.md")))
-    there = {path.name for path in (room / "ledger").iterdir() if path.suffix in {".py", ".vy"}} - {"__init__.py"}
+    said = set(re.findall(r"`((?!energy_sim/)(?:\w+/)?\w+\.(?:py|vy))`", text_of(room / "README.md")))
+    there = {str(path.relative_to(room)) for path in room.rglob("*.?y") if path.name != "__init__.py"}
     assert said == there
 
 
@@ -283,8 +276,8 @@ def rows_of(page: str, first: str) -> list[list[str]]:
 
 
 def test_the_endpoints_of_the_agents_are_those_that_answer():
-    from energy_sim.agents.agent_server import make_app
-    from energy_sim.agents.grid_server import make_grid_app
+    from energy_sim.agents.grid.server import make_grid_app
+    from energy_sim.agents.home.server import make_app
 
     nobody = SimpleNamespace(grid=SimpleNamespace(seats=None))  # it is described, not asked
     for first, server in (("grid agent", make_grid_app(nobody)), ("home, battery", make_app(None))):
@@ -305,7 +298,7 @@ def test_the_table_of_agents_has_every_key_with_its_default():
 
 
 def test_the_scenarios_of_the_agents_are_those_that_are_played():
-    from energy_sim.agents.local_agents import SCENARIOS
+    from energy_sim.agents.home.local_agents import SCENARIOS
 
     rows = {int(row[0]): tuple(row[1:4]) for row in rows_of("docs/agents.md", "scenario")}
     assert rows == {n: (f"{sun:g}", f"{load:g}", f"{100 * soc:g} %") for n, (sun, load, soc) in SCENARIOS.items()}

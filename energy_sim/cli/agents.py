@@ -51,7 +51,7 @@ def grid(
 ) -> None:
     """Run the grid agent."""
     prepare(host, port, clock, ssl_certfile, ssl_keyfile, die_with_parent)
-    from energy_sim.agents.run_grid import run_grid
+    from energy_sim.agents.grid.run import run_grid
 
     run_grid(
         context.obj.config,
@@ -155,7 +155,7 @@ def verify_audit_log(
     file: Annotated[Path | None, typer.Argument(help="Audit log; agents.audit without it.", show_default=False)] = None,
 ) -> None:
     """Check the chain of an audit log; exit code 1 when somebody changed it."""
-    from energy_sim.agents.audit import verify_audit
+    from energy_sim.agents.audit.log import verify_audit
 
     config: Config = context.obj.config
     path = file or config.path(config.agents.audit)
@@ -174,7 +174,7 @@ def verify_audit_log(
 
 
 def _run(config: Config, ids: list[str], transformers: str | list[str], clock: str, **options: Any) -> None:
-    from energy_sim.agents.run_agents import run_agents
+    from energy_sim.agents.home.run import run_agents
 
     ours = config.agents
     for name in ids:
@@ -233,7 +233,7 @@ def prepare(
     if missing:
         raise ConfigError(f"{', '.join(missing)} not installed; install the extra: pip install 'kraftflyt[agents]'")
     if die_with_parent:
-        from energy_sim.agents.parent import die_with_parent as end_with_parent
+        from energy_sim.agents.fleet.parent import die_with_parent as end_with_parent
 
         end_with_parent()
     if clock not in {"", "real", "lock-step"}:

@@ -29,8 +29,8 @@ from energy_sim.config import Config
 from energy_sim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from energy_sim.agents.demo import Summary
-    from energy_sim.agents.demo_cycle import CycleRow
+    from energy_sim.agents.fleet.demo import Summary
+    from energy_sim.agents.fleet.demo_cycle import CycleRow
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def fleet(
 ) -> None:
     """Run the demo fleet of the page Agents in real time, until nobody looks or Ctrl-C."""
     _check_extra()
-    from energy_sim.agents.fleet_server import run_supervisor
+    from energy_sim.agents.fleet.supervisor import run_supervisor
 
     asyncio.run(run_supervisor(context.obj.config, homes=homes, batteries=batteries, idle_s=idle_s))
 
@@ -132,7 +132,7 @@ def _own_folder() -> Iterator[Path]:
 async def _demo(
     config: Config, folder: Path, zone: ZoneInfo, homes: int, batteries: int, cycles: int, pause_s: float
 ) -> "Summary":
-    from energy_sim.agents.demo import Demo, run_demo
+    from energy_sim.agents.fleet.demo import Demo, run_demo
 
     rows: list[CycleRow] = []
     shown_at = console if console.is_terminal else Console(width=max(console.width, _FILE_WIDTH))

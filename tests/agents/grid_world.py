@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass, field
 
-from energy_sim.agents.audit import AuditLog
-from energy_sim.agents.grid_agent import GridAgent
+from energy_sim.agents.audit.log import AuditLog
+from energy_sim.agents.grid.agent import GridAgent
 from energy_sim.agents.messages import Nameplate, Registration
 from energy_sim.config import load_config
 from energy_sim.database import open_database

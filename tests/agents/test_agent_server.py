@@ -18,14 +18,14 @@ pytest.importorskip("fastapi")
 import aiohttp
 import uvicorn
 
-from energy_sim.agents.agent_server import MOST_BYTES, make_app
 from energy_sim.agents.failsafe import Rules
-from energy_sim.agents.homes import make_homes
-from energy_sim.agents.local_agents import LocalAgents
+from energy_sim.agents.home.homes import make_homes
+from energy_sim.agents.home.local_agents import LocalAgents
+from energy_sim.agents.home.run import check_address
+from energy_sim.agents.home.server import MOST_BYTES, make_app
+from energy_sim.agents.home.simulated_time import World
+from energy_sim.agents.home.surroundings import Village
 from energy_sim.agents.messages import Report
-from energy_sim.agents.nature import Village
-from energy_sim.agents.run_agents import check_address
-from energy_sim.agents.world import World
 from energy_sim.errors import ConfigError
 
 
@@ -148,40 +148,6 @@ def test_a_host_serves_each_home_at_its_path_and_only_with_a_key_that_opens_it()
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("host", [False, True])
-def test_random_requests_after_the_openapi_document_find_no_fault(host):
-    schemathesis = pytest.importorskip("schemathesis")
-    from hypothesis import HealthCheck, Phase, given, settings
-    from schemathesis import checks
-    from schemathesis.specs.openapi import checks as openapi
-
-    schema = schemathesis.openapi.from_asgi("/openapi.json", make_app(make_agents(), host=host))
-    which = [
-        checks.not_a_server_error,
-        openapi.status_code_conformance,
-        openapi.content_type_conformance,
-        openapi.response_schema_conformance,
-    ]
-    tried = []
-    for operation in schema.get_all_operations():
-
-        @given(case=operation.ok().as_strategy())
-        @settings(
-            max_examples=12,
-            database=None,
-            deadline=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        def one(case):
-            case.call_and_validate(checks=which)
-            tried.append(case.path)
-
-        one()
-    assert len(set(tried)) == 5
-
-
 def test_an_address_that_others_reach_needs_a_key():
     check_address("127.0.0.1", "")
     check_address("::1", "")
@@ -194,7 +160,7 @@ def test_an_address_that_others_reach_needs_a_key():
 START = """
 import sys
 from energy_sim.config import load_config
-from energy_sim.agents.run_agents import run_agents
+from energy_sim.agents.home.run import run_agents
 run_agents(load_config().agents, ["home_1"], "transformer_A", port=int(sys.argv[1]), die_with_parent=True)
 """
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from energy_sim.agents import audit
-from energy_sim.agents.audit import AuditLog, Record, read_tail, verify_audit
-from energy_sim.agents.audit_entries import Head, head_path, read_head, write_head
+from energy_sim.agents.audit import log as audit
+from energy_sim.agents.audit.entries import Head, head_path, read_head, write_head
+from energy_sim.agents.audit.log import AuditLog, Record, read_tail, verify_audit
 from energy_sim.errors import DataError
 
 WRITER = """
 import sys
 from pathlib import Path
-from energy_sim.agents.audit import AuditLog, Record
+from energy_sim.agents.audit.log import AuditLog, Record
 log = AuditLog(Path(sys.argv[1]))
 for cycle in range(int(sys.argv[2])):
     n = log.append_all([Record("grid", "curtail", f"home_{i}/load", cycle, {"by": sys.argv[3]}) for i in range(3)])

@@ -1,6 +1,6 @@
 """The circuit breaker: two failures open it, one probe decides, and probes are few."""
 
-from energy_sim.agents.breaker import Breaker, answered, choose, failed, standing
+from energy_sim.agents.grid.breaker import Breaker, answered, choose, failed, standing
 
 
 def test_it_opens_with_the_second_failure_and_asks_for_one_probe_after_thirty_seconds():

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from energy_sim.agents.control import RefusedError
 from energy_sim.agents.failsafe import Mode, Rules
-from energy_sim.agents.homes import make_homes
-from energy_sim.agents.local_agents import LocalAgents
+from energy_sim.agents.home.brain import RefusedError
+from energy_sim.agents.home.homes import make_homes
+from energy_sim.agents.home.local_agents import LocalAgents
+from energy_sim.agents.home.simulated_time import World
+from energy_sim.agents.home.surroundings import Village
 from energy_sim.agents.messages import MOST_TOLD, Answer, Event, Report, SimulateRequest, StandingLimit
-from energy_sim.agents.nature import Village
-from energy_sim.agents.world import World
 
 START_S = 1783503000.0
 

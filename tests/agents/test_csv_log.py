@@ -2,7 +2,7 @@
 
 import csv
 
-from energy_sim.agents.csv_log import COLUMNS, CsvLog
+from energy_sim.agents.audit.csv_log import COLUMNS, CsvLog
 
 
 def test_lines_follow_one_header_and_text_stays_text(tmp_path):

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
-from energy_sim.agents.demo import Demo, run_demo
-from energy_sim.agents.demo_cycle import Checked, CycleRow, check_orders, curtailed_kwh, read_cycle
+from energy_sim.agents.fleet.demo import Demo, run_demo
+from energy_sim.agents.fleet.demo_cycle import Checked, CycleRow, check_orders, curtailed_kwh, read_cycle
 from energy_sim.agents.messages import Report, ResourceState
 from energy_sim.cli.agents_fleet import _table
 from energy_sim.config import load_config

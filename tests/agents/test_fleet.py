@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from energy_sim.agents.fleet import Fleet, Member, make_members
-from energy_sim.agents.loopback import ask
+from energy_sim.agents.fleet.http_request import ask
+from energy_sim.agents.fleet.processes import Fleet, Member, make_members
 from energy_sim.errors import ConfigError, DataError
 
 MEMBER = """
 import http.server, os, signal, sys
-from energy_sim.agents.parent import die_with_parent
+from energy_sim.agents.fleet.parent import die_with_parent
 die_with_parent()
 name, port, stubborn = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 if stubborn == name:
@@ -131,7 +131,7 @@ def test_every_fault_is_real_and_heal_undoes_each(tmp_path):
 
 
 def test_stopping_ends_stopped_and_stubborn_processes_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("energy_sim.agents.fleet.TERM_S", 1.0)
+    monkeypatch.setattr("energy_sim.agents.fleet.processes.TERM_S", 1.0)
 
     async def check(fleet):
         fleet.fault("home_1", "hang")
@@ -146,7 +146,7 @@ def test_killing_the_process_of_the_fleet_takes_all_with_it_within_two_seconds(t
     source = f"""
 import asyncio, sys, time
 from pathlib import Path
-from energy_sim.agents.fleet import Fleet, make_members
+from energy_sim.agents.fleet.processes import Fleet, make_members
 MEMBER = {MEMBER!r}
 command = lambda member, place: [sys.executable, "-c", MEMBER, member.id, str(place.port), ""]
 async def run():

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from energy_sim.agents.fleet_client import FleetClient
-from energy_sim.agents.fleet_files import FleetFiles
-from energy_sim.agents.loopback import ask
+from energy_sim.agents.fleet.client import FleetClient
+from energy_sim.agents.fleet.files import FleetFiles
+from energy_sim.agents.fleet.http_request import ask
 from energy_sim.config import load_config
 from energy_sim.errors import DataError
 
 MEMBER = """
 import http.server, json, os, sys
-from energy_sim.agents.parent import die_with_parent
+from energy_sim.agents.fleet.parent import die_with_parent
 die_with_parent()
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -31,7 +31,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 SUPERVISOR = f"""
 import asyncio, sys
 from pathlib import Path
-from energy_sim.agents.fleet_server import run_supervisor
+from energy_sim.agents.fleet.supervisor import run_supervisor
 from energy_sim.config import load_config
 command = lambda member, place: [sys.executable, "-c", {MEMBER!r}, str(place.port)]
 asyncio.run(run_supervisor(load_config(Path(sys.argv[1])), homes=1, batteries=0, idle_s=1.5, command=command))

@@ -18,11 +18,11 @@ import pytest
 import uvicorn
 import yaml
 
-from energy_sim.agents.audit import read_tail
-from energy_sim.agents.grid_cycles import Cycles
-from energy_sim.agents.grid_server import make_grid_app
-from energy_sim.agents.polling import Poller
-from energy_sim.agents.run_grid import run_grid
+from energy_sim.agents.audit.log import read_tail
+from energy_sim.agents.grid.cycles import Cycles
+from energy_sim.agents.grid.polling import Poller
+from energy_sim.agents.grid.run import run_grid
+from energy_sim.agents.grid.server import make_grid_app
 from energy_sim.cli.agents import prepare
 from energy_sim.config import load_config
 from energy_sim.errors import ConfigError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from energy_sim.agents.homes import (
+from energy_sim.agents.home.homes import (
     BATTERY,
     EV,
     LOAD,
@@ -18,7 +18,7 @@ from energy_sim.agents.homes import (
     unlimited,
     voltage_pu,
 )
-from energy_sim.agents.nature import Village, forecast_kw
+from energy_sim.agents.home.surroundings import Village, forecast_kw
 from energy_sim.errors import ConfigError
 
 PLACE, ZONE, NOON_S = (47.38, 8.54), "Europe/Zurich", 1783503000.0

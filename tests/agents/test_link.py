@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from energy_sim.agents.link import open_link
-from energy_sim.agents.loopback import ask
+from energy_sim.agents.fleet.http_request import ask
+from energy_sim.agents.fleet.link import open_link
 from energy_sim.errors import DataError
 
 

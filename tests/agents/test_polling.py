@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from energy_sim.agents.polling import Call, Outcome, Poller
+from energy_sim.agents.grid.polling import Call, Outcome, Poller
 from energy_sim.errors import DataError
 
 

@@ -4,9 +4,7 @@ import stat
 
 import pytest
 
-from energy_sim.agents.messages import Nameplate, Registration
-from energy_sim.agents.orders import Order
-from energy_sim.agents.registry import (
+from energy_sim.agents.grid.registry import (
     lease_from,
     orders_json,
     read_clock,
@@ -18,6 +16,8 @@ from energy_sim.agents.registry import (
     write_leases,
     write_progress,
 )
+from energy_sim.agents.messages import Nameplate, Registration
+from energy_sim.agents.orders import Order
 from energy_sim.database import open_database
 from energy_sim.errors import ConfigError, DataError
 

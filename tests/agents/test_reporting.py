@@ -11,12 +11,12 @@ pytest.importorskip("aiohttp")
 from aiohttp import web
 
 from energy_sim.agents.failsafe import Mode, Rules
-from energy_sim.agents.homes import make_homes
-from energy_sim.agents.local_agents import LocalAgents
+from energy_sim.agents.home.homes import make_homes
+from energy_sim.agents.home.local_agents import LocalAgents
+from energy_sim.agents.home.reporting import Reporter, Settings
+from energy_sim.agents.home.simulated_time import World
+from energy_sim.agents.home.surroundings import Village
 from energy_sim.agents.messages import Registration, Report
-from energy_sim.agents.nature import Village
-from energy_sim.agents.reporting import Reporter, Settings
-from energy_sim.agents.world import World
 
 START_S = 1783503000.0
 

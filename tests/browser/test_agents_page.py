@@ -7,7 +7,7 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from energy_sim.agents.fleet_client import FleetClient
+from energy_sim.agents.fleet.client import FleetClient
 from energy_sim.config import load_config
 from energy_sim.figures.fleet import flow_arrow
 from energy_sim.figures.fleet_places import fleet_places

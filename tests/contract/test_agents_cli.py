@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("fastapi")
-from energy_sim.agents.audit import AuditLog
-from energy_sim.agents.fleet import Fleet, cli_command, make_members
+from energy_sim.agents.audit.log import AuditLog
+from energy_sim.agents.fleet.processes import Fleet, cli_command, make_members
 from energy_sim.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ importlib.util.find_spec = lambda name, package=None: None if name in blocked el
 sys.meta_path.insert(0, Absent())
 from energy_sim.cli import main
 if not blocked:
-    import energy_sim.agents.run_grid
+    import energy_sim.agents.grid.run
 
 for i, arguments in enumerate(commands):
     child = os.fork()

@@ -13,15 +13,15 @@ import pytest
 pytest.importorskip("fastapi")
 import uvicorn
 
-from energy_sim.agents.agent_server import make_app
-from energy_sim.agents.audit import AuditLog, verify_audit
-from energy_sim.agents.csv_log import CsvLog
-from energy_sim.agents.grid_agent import GridAgent
-from energy_sim.agents.grid_cycles import Cycles
-from energy_sim.agents.grid_server import make_grid_app
-from energy_sim.agents.polling import Poller
-from energy_sim.agents.registry import read_or_make_secret
-from energy_sim.agents.run_agents import make_local_agents
+from energy_sim.agents.audit.csv_log import CsvLog
+from energy_sim.agents.audit.log import AuditLog, verify_audit
+from energy_sim.agents.grid.agent import GridAgent
+from energy_sim.agents.grid.cycles import Cycles
+from energy_sim.agents.grid.polling import Poller
+from energy_sim.agents.grid.registry import read_or_make_secret
+from energy_sim.agents.grid.server import make_grid_app
+from energy_sim.agents.home.run import make_local_agents
+from energy_sim.agents.home.server import make_app
 from energy_sim.config import TransformerConfig, load_config
 from energy_sim.database import open_database
 

@@ -11,10 +11,10 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from energy_sim.agents.audit_verify import verify_audit
-from energy_sim.agents.fleet import GRID, Fleet, cli_command
-from energy_sim.agents.loopback import ask
-from energy_sim.agents.registry import read_or_make_secret, token_of
+from energy_sim.agents.audit.verify import verify_audit
+from energy_sim.agents.fleet.http_request import ask
+from energy_sim.agents.fleet.processes import GRID, Fleet, cli_command
+from energy_sim.agents.grid.registry import read_or_make_secret, token_of
 from energy_sim.config import load_config
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from energy_sim.agents.fleet import GRID, Member
+from energy_sim.agents.fleet.processes import GRID, Member
 from tests.faults.agents_fleet import FAILSAFE_KW, KEY, NEARLY_KW, QUICK, noted, running, until
 
 A, B = "transformer_A", "transformer_B"

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from energy_sim.agents.fleet import GRID, Member
+from energy_sim.agents.fleet.processes import GRID, Member
 from tests.faults.agents_fleet import FAILSAFE_KW, NEARLY_KW, QUICK, noted, running, until
 
 HOMES = {"host_1": 30, "host_2": 30, "host_3": 6}

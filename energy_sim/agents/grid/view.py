@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from energy_sim.agents.cycle_result import CycleResult
-from energy_sim.agents.grid_agent import GridAgent
+from energy_sim.agents.grid.agent import GridAgent
+from energy_sim.agents.grid.cycle_result import CycleResult
+from energy_sim.agents.grid.known_agents import Seat
 from energy_sim.agents.messages import Anomaly
-from energy_sim.agents.seats import Seat
 
 MOST_AGENTS = 64
 MOST_ORDERS = 500

@@ -17,16 +17,16 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from energy_sim.agents.agent_server import make_app
-from energy_sim.agents.csv_log import CsvLog
+from energy_sim.agents.audit.csv_log import CsvLog
 from energy_sim.agents.failsafe import Rules
-from energy_sim.agents.homes import make_homes
-from energy_sim.agents.local_agents import LocalAgents, no_log
+from energy_sim.agents.fleet.parent import die_with_parent as end_with_parent
+from energy_sim.agents.home.homes import make_homes
+from energy_sim.agents.home.local_agents import LocalAgents, no_log
+from energy_sim.agents.home.reporting import Reporter, Settings
+from energy_sim.agents.home.server import make_app
+from energy_sim.agents.home.simulated_time import ClockKind, World, start_moment
+from energy_sim.agents.home.surroundings import Village
 from energy_sim.agents.messages import Role
-from energy_sim.agents.nature import Village
-from energy_sim.agents.parent import die_with_parent as end_with_parent
-from energy_sim.agents.reporting import Reporter, Settings
-from energy_sim.agents.world import ClockKind, World, start_moment
 from energy_sim.config import AgentsConfig
 from energy_sim.errors import ConfigError
 

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from energy_sim.agents.fleet_files import CONFIG_FILE, LOCK_FD, FleetFiles, write_config
-from energy_sim.agents.loopback import Reply, ask
+from energy_sim.agents.fleet.files import CONFIG_FILE, LOCK_FD, FleetFiles, write_config
+from energy_sim.agents.fleet.http_request import Reply, ask
 from energy_sim.config import Config
 from energy_sim.errors import DataError
 

@@ -14,11 +14,11 @@ import numpy as np
 from energy_sim.agents import estimates
 from energy_sim.agents.anomalies import Active, check_grid, follow_voltage
 from energy_sim.agents.estimates import Estimate, disobeyed, estimate
+from energy_sim.agents.grid.known_agents import Seat, Seats, anomalies_of
+from energy_sim.agents.grid.registry import NEVER_SEQUENCE
 from energy_sim.agents.messages import Anomaly
 from energy_sim.agents.model import BATTERY, KINDS, SOLAR, Bools, Floats, Grid, Ints, Resources, scaled
 from energy_sim.agents.orders import Order, ordered_kw
-from energy_sim.agents.registry import NEVER_SEQUENCE
-from energy_sim.agents.seats import Seat, Seats, anomalies_of
 
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
 

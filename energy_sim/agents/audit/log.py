@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from energy_sim.agents.audit_entries import (
+from energy_sim.agents.audit.entries import (
     Entry,
     Head,
     entry_of,
@@ -33,7 +33,7 @@ from energy_sim.agents.audit_entries import (
     read_tail,
     write_head,
 )
-from energy_sim.agents.audit_verify import Finding, verify_audit
+from energy_sim.agents.audit.verify import Finding, verify_audit
 from energy_sim.errors import DataError
 
 logger = logging.getLogger(__name__)

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from energy_sim.agents.anomalies import HomeLimits, HomeValues, check_home, standing
-from energy_sim.agents.control import Bounds, Brain, OnSilence, RefusedError
 from energy_sim.agents.failsafe import Rules
-from energy_sim.agents.home_slices import Slices, StepAhead, in_watts, pick, put, put_one, resource_states
-from energy_sim.agents.homes import (
+from energy_sim.agents.home.brain import Bounds, Brain, OnSilence, RefusedError
+from energy_sim.agents.home.homes import (
     BATTERY,
     LOAD,
     Floats,
@@ -34,9 +33,10 @@ from energy_sim.agents.homes import (
     step_homes,
     voltage_pu,
 )
+from energy_sim.agents.home.simulated_time import ClockKind, World, pieces
+from energy_sim.agents.home.slices import Slices, StepAhead, in_watts, pick, put, put_one, resource_states
+from energy_sim.agents.home.surroundings import FORECAST_STEP_S, Village, forecast_kw
 from energy_sim.agents.messages import Ack, Answer, Event, Report, SimulateRequest
-from energy_sim.agents.nature import FORECAST_STEP_S, Village, forecast_kw
-from energy_sim.agents.world import ClockKind, World, pieces
 
 logger = logging.getLogger(__name__)
 

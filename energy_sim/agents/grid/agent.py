@@ -20,20 +20,21 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from sqlalchemy import Engine
 
-from energy_sim.agents import coordination, registry
+from energy_sim.agents import coordination
 from energy_sim.agents.anomalies import standing
-from energy_sim.agents.audit import AuditLog, Record
-from energy_sim.agents.audit_facts import changes
-from energy_sim.agents.cycle_result import CycleResult
+from energy_sim.agents.audit.facts import changes
+from energy_sim.agents.audit.log import AuditLog, Record
 from energy_sim.agents.estimates import AgentState
-from energy_sim.agents.gathering import Layout, Situation, gather
-from energy_sim.agents.journal import Journal
+from energy_sim.agents.grid import registry
+from energy_sim.agents.grid.cycle_result import CycleResult
+from energy_sim.agents.grid.journal import Journal
+from energy_sim.agents.grid.known_agents import Seat, Seats
+from energy_sim.agents.grid.registry import Lease
+from energy_sim.agents.grid.situation import Layout, Situation, gather
+from energy_sim.agents.home.simulated_time import World, start_moment
 from energy_sim.agents.messages import Ack, Anomaly, Event, Registered, Registration
 from energy_sim.agents.model import SMALL_KW, Grid, Plan, Rules, Tie, Transformer
 from energy_sim.agents.orders import Order, cancelling, follow
-from energy_sim.agents.registry import Lease
-from energy_sim.agents.seats import Seat, Seats
-from energy_sim.agents.world import World, start_moment
 from energy_sim.config import AgentsConfig
 
 logger = logging.getLogger(__name__)

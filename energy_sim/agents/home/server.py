@@ -21,8 +21,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from energy_sim.agents.control import RefusedError
-from energy_sim.agents.local_agents import LocalAgents
+from energy_sim.agents.home.brain import RefusedError
+from energy_sim.agents.home.local_agents import LocalAgents
 from energy_sim.agents.messages import MAX_RESOURCES, Ack, Event, Report, Role, SimulateRequest
 from energy_sim.errors import DataError
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter, ValidationError
 
-from energy_sim.agents import registry
 from energy_sim.agents.anomalies import check_skew
-from energy_sim.agents.control import RefusedError
 from energy_sim.agents.estimates import AgentState, agent_state
+from energy_sim.agents.grid import registry
+from energy_sim.agents.grid.registry import Lease
+from energy_sim.agents.home.brain import RefusedError
 from energy_sim.agents.messages import (
     MOST_TOLD,
     SLACK_KW,
@@ -25,7 +26,6 @@ from energy_sim.agents.messages import (
     StandingLimit,
 )
 from energy_sim.agents.orders import Order, to_event
-from energy_sim.agents.registry import Lease
 from energy_sim.errors import DataError
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from pydantic import ValidationError
 
-from energy_sim.agents.local_agents import LocalAgents
+from energy_sim.agents.home.local_agents import LocalAgents
 from energy_sim.agents.messages import Answer, Registered, Registration
 from energy_sim.errors import DataError
 

@@ -22,10 +22,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
-from energy_sim.agents.audit import Entry, read_tail
-from energy_sim.agents.control import RefusedError
-from energy_sim.agents.grid_cycles import Cycles
-from energy_sim.agents.grid_openapi import (
+from energy_sim.agents.audit.log import Entry, read_tail
+from energy_sim.agents.grid.cycles import Cycles
+from energy_sim.agents.grid.known_agents import first_faults
+from energy_sim.agents.grid.openapi import (
     About,
     Coordinate,
     Health,
@@ -37,10 +37,10 @@ from energy_sim.agents.grid_openapi import (
     secured,
     shows,
 )
+from energy_sim.agents.grid.registry import same
+from energy_sim.agents.grid.view import agents_view, compact, result_view, status_view
+from energy_sim.agents.home.brain import RefusedError
 from energy_sim.agents.messages import Answer, Registered, Registration, Report
-from energy_sim.agents.registry import same
-from energy_sim.agents.seats import first_faults
-from energy_sim.agents.view import agents_view, compact, result_view, status_view
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from energy_sim.agents.homes import BATTERY, KINDS, Floats, Flows, Homes, HomesState
+from energy_sim.agents.home.homes import BATTERY, KINDS, Floats, Flows, Homes, HomesState
 from energy_sim.agents.messages import ResourceState
 
 Arrays = TypeVar("Arrays")

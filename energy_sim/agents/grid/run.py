@@ -11,15 +11,15 @@ from typing import Any
 
 import uvicorn
 
-from energy_sim.agents.audit import AuditLog
-from energy_sim.agents.csv_log import CsvLog
-from energy_sim.agents.grid_agent import ClockKind, GridAgent
-from energy_sim.agents.grid_cycles import Cycles
-from energy_sim.agents.grid_server import make_grid_app
+from energy_sim.agents.audit.csv_log import CsvLog
+from energy_sim.agents.audit.log import AuditLog
+from energy_sim.agents.grid.agent import ClockKind, GridAgent
+from energy_sim.agents.grid.cycles import Cycles
+from energy_sim.agents.grid.polling import Poller
+from energy_sim.agents.grid.registry import read_or_make_secret
+from energy_sim.agents.grid.server import make_grid_app
+from energy_sim.agents.home.run import KEEP_ALIVE_S, check_address, keep_what_is_there
 from energy_sim.agents.language_model import LanguageModel, settings_from
-from energy_sim.agents.polling import Poller
-from energy_sim.agents.registry import read_or_make_secret
-from energy_sim.agents.run_agents import KEEP_ALIVE_S, check_address, keep_what_is_there
 from energy_sim.config import Config
 from energy_sim.database import open_database
 from energy_sim.errors import ConfigError

@@ -6,8 +6,8 @@ Online and late are one here, heard: a report that is a second late is no event.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from energy_sim.agents.cycle_result import CycleResult
 from energy_sim.agents.estimates import AgentState
+from energy_sim.agents.grid.cycle_result import CycleResult
 
 Fact = tuple[str, str, dict[str, Any]]  # action, subject, facts
 

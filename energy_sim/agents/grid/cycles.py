@@ -12,15 +12,15 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from energy_sim.agents.csv_log import CsvLog
-from energy_sim.agents.cycle_result import CycleResult
-from energy_sim.agents.gathering import Situation
-from energy_sim.agents.grid_agent import NAME, GridAgent
+from energy_sim.agents.audit.csv_log import CsvLog
+from energy_sim.agents.grid.agent import NAME, GridAgent
+from energy_sim.agents.grid.cycle_result import CycleResult
+from energy_sim.agents.grid.polling import Call, Poller
+from energy_sim.agents.grid.situation import Situation
 from energy_sim.agents.language_model import LanguageModel, Problem
 from energy_sim.agents.messages import Ack, Event
 from energy_sim.agents.model import Plan
 from energy_sim.agents.plan_checks import check_plan
-from energy_sim.agents.polling import Call, Poller
 from energy_sim.errors import DataError, EnergySimError
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from energy_sim.agents.gathering import Situation
+from energy_sim.agents.grid.situation import Situation
 from energy_sim.agents.messages import Event
 from energy_sim.agents.model import Plan
 from energy_sim.agents.orders import Order

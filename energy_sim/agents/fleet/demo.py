@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from energy_sim.agents.audit_entries import read_head
-from energy_sim.agents.audit_verify import verify_audit
-from energy_sim.agents.demo_cycle import Checked, CycleRow, check_orders, curtailed_kwh, read_cycle
-from energy_sim.agents.fleet import GRID, Fleet, cli_command, make_members
+from energy_sim.agents.audit.entries import read_head
+from energy_sim.agents.audit.verify import verify_audit
+from energy_sim.agents.fleet.demo_cycle import Checked, CycleRow, check_orders, curtailed_kwh, read_cycle
+from energy_sim.agents.fleet.processes import GRID, Fleet, cli_command, make_members
 from energy_sim.agents.messages import Report
 from energy_sim.config import Config
 from energy_sim.errors import DataError

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Literal
 
-from energy_sim.agents.cycle_result import CycleResult
 from energy_sim.agents.estimates import AgentState
+from energy_sim.agents.grid.cycle_result import CycleResult
 
 Kind = Literal["join", "state", "anomaly", "help", "curtail", "restore", "ack", "planner", "limit", "fault"]
 Entry = tuple[int, float, str, str, str]

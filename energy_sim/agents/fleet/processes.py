@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from energy_sim.agents.fleet_files import tail, write_config
-from energy_sim.agents.link import MODES, Link, Mode, free_port, open_link
-from energy_sim.agents.loopback import Reply, ask
-from energy_sim.agents.parent import PARENT
+from energy_sim.agents.fleet.files import tail, write_config
+from energy_sim.agents.fleet.http_request import Reply, ask
+from energy_sim.agents.fleet.link import MODES, Link, Mode, free_port, open_link
+from energy_sim.agents.fleet.parent import PARENT
 from energy_sim.config import Config
 from energy_sim.errors import ConfigError, DataError
 
@@ -41,7 +41,7 @@ KEY = "KRAFTFLYT_AGENTS_KEY"  # environment: the key that all of the fleet ask f
 FAULTS = ("hang", "kill", "slow", "cut", "error", "malformed", "heal")
 TERM_S = 5.0  # from SIGTERM to SIGKILL: an end is work too, and all of them end at once
 
-_CHILD = "from energy_sim.agents.parent import die_with_parent as d; d(); from energy_sim.cli import main; main()"
+_CHILD = "from energy_sim.agents.fleet.parent import die_with_parent as d; d(); from energy_sim.cli import main; main()"
 _POLL_S = 0.05
 
 

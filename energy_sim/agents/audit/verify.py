@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from energy_sim.agents.audit_entries import NOTHING, Entry, Head, entry_of, head_path, read_head
+from energy_sim.agents.audit.entries import NOTHING, Entry, Head, entry_of, head_path, read_head
 from energy_sim.errors import DataError
 
 Kind = Literal["edited", "deleted", "reordered", "truncated", "inserted", "torn", "not JSON"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from energy_sim.agents.breaker import Breaker, answered, choose, failed, standing
+from energy_sim.agents.grid.breaker import Breaker, answered, choose, failed, standing
 from energy_sim.errors import DataError
 
 logger = logging.getLogger(__name__)

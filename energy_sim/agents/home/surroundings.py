@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from energy_sim.agents.homes import LOAD, SOLAR, Floats, Homes, Nature
+from energy_sim.agents.home.homes import LOAD, SOLAR, Floats, Homes, Nature
 from energy_sim.devices.appliance_kinds import NAMES
 from energy_sim.devices.house import Conditions, HouseModel, make_houses
 from energy_sim.devices.sky import Place

@@ -21,11 +21,11 @@ from typing import Any
 
 from aiohttp import web
 
-from energy_sim.agents.audit_entries import read_head, read_tail
-from energy_sim.agents.audit_verify import verify_audit
-from energy_sim.agents.fleet import GRID, Command, Fleet, Member, cli_command, make_members
-from energy_sim.agents.fleet_files import LOCK_FD, Address, FleetFiles
-from energy_sim.agents.link import MODES
+from energy_sim.agents.audit.entries import read_head, read_tail
+from energy_sim.agents.audit.verify import verify_audit
+from energy_sim.agents.fleet.files import LOCK_FD, Address, FleetFiles
+from energy_sim.agents.fleet.link import MODES
+from energy_sim.agents.fleet.processes import GRID, Command, Fleet, Member, cli_command, make_members
 from energy_sim.config import Config
 from energy_sim.errors import ConfigError, DataError
 

@@ -1,0 +1,1 @@
+"""What was done and why: the hash-chained audit log, whether it holds, and CSV logs."""

@@ -1,0 +1,1 @@
+"""The grid agent: what it knows of the agents, its cycles, its HTTP."""

@@ -1,0 +1,1 @@
+"""Homes and batteries: their physics, what controls them, their HTTP and their reports."""
