@@ -21,7 +21,7 @@ SERVERS = {
     f"{AGENTS}.{name}"
     for name in (
         *("grid.cycles", "grid.openapi", "grid.polling", "grid.run", "grid.server"),
-        *("home.reporting", "home.run", "home.server", "fleet.supervisor"),
+        *("home.reporting", "home.run", "home.server", "fleet.supervisor", "http_server"),
     )
 }
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from energy_sim.agents.failsafe import Mode
+from energy_sim.errors import DataError
 
 MAX_KW = 100_000.0
 MAX_RESOURCES = 64
@@ -235,3 +236,12 @@ class Registered(Message):
     cycle: Told
     sequence: Told  # the last one known: go on above it
     clock: Literal["lock-step", "real"]
+
+
+class RefusedError(DataError):
+    """A request that is understood and refused; ``status`` is the HTTP status that says so."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """Keep both."""
+        super().__init__(message)
+        self.status = status

@@ -10,14 +10,15 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from energy_sim.agents.messages import Kind
 from energy_sim.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-KINDS = ("load", "solar", "battery", "ev")  # a kind's code is its place here
-LOAD, SOLAR, BATTERY, EV = range(4)
+KINDS: tuple[Kind, ...] = ("load", "ev", "battery", "solar")  # a kind's code is its place here
+LOAD, EV, BATTERY, SOLAR = range(4)
 SMALL_KW = 1e-6  # less than this is rounding, not power
 
 

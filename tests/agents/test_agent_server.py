@@ -22,9 +22,10 @@ from energy_sim.agents.failsafe import Rules
 from energy_sim.agents.home.homes import make_homes
 from energy_sim.agents.home.local_agents import LocalAgents
 from energy_sim.agents.home.run import check_address
-from energy_sim.agents.home.server import MOST_BYTES, make_app
+from energy_sim.agents.home.server import make_app
 from energy_sim.agents.home.simulated_time import World
 from energy_sim.agents.home.surroundings import Village
+from energy_sim.agents.http_server import MOST_BODY
 from energy_sim.agents.messages import Report
 from energy_sim.errors import ConfigError
 
@@ -89,7 +90,7 @@ def test_a_home_answers_as_documented_and_never_with_a_traceback():
                     ("GET", "/home_1/status", None),
                 ],
                 409: [("POST", "/simulate", {"cycle": 3})],
-                413: [("POST", "/simulate", b" " * (MOST_BYTES + 1))],
+                413: [("POST", "/simulate", b" " * (MOST_BODY + 1))],
                 422: [
                     ("POST", "/simulate", {"scenario": 9}),
                     ("POST", "/simulate", {"surprise": 1}),

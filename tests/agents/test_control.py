@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from energy_sim.agents.failsafe import Mode, Rules
-from energy_sim.agents.home.brain import RefusedError
 from energy_sim.agents.home.homes import make_homes
 from energy_sim.agents.home.local_agents import LocalAgents
 from energy_sim.agents.home.simulated_time import World
 from energy_sim.agents.home.surroundings import Village
-from energy_sim.agents.messages import MOST_TOLD, Answer, Event, Report, SimulateRequest, StandingLimit
+from energy_sim.agents.messages import MOST_TOLD, Answer, Event, RefusedError, Report, SimulateRequest, StandingLimit
 
 START_S = 1783503000.0
 

@@ -152,7 +152,7 @@ def test_a_held_order_counts_before_the_neighbour_is_asked():
         (lambda: Grid((Transformer("A", 1.0, float("nan")),)), "export_limit_kw: nan"),
         (lambda: Grid((Transformer("A", 1, 1), Transformer("A", 1, 1))), "twice"),
         (lambda: Grid((Transformer("A", 1, 1),), (Tie("A", "X", 1),)), "A to X .* known are A"),
-        (lambda: Rules(merit_order=("load", "wind")), "load, wind is no order; name each of load, solar"),
+        (lambda: Rules(merit_order=("load", "wind")), "load, wind is no order; name each of load, ev"),
         (lambda: Rules(tier_costs=(1.0, 1.0, 2.0, 3.0)), "do not rise"),
         (lambda: Rules(fair_h=0.0), "fair_h above 0 h"),
     ],

@@ -6,8 +6,7 @@ from energy_sim.agents.audit.log import read_tail, verify_audit
 from energy_sim.agents.grid import agent as grid_agent
 from energy_sim.agents.grid import registry
 from energy_sim.agents.grid.view import compact
-from energy_sim.agents.home.brain import RefusedError
-from energy_sim.agents.messages import MOST_TOLD, Ack, Nameplate, Registration
+from energy_sim.agents.messages import MOST_TOLD, Ack, Nameplate, RefusedError, Registration
 from tests.agents.grid_world import NOON, World, report_json
 
 HOME = {"load": (0.0, 12.0), "ev": (0.0, 11.0)}

@@ -4,10 +4,6 @@ import numpy as np
 import pytest
 
 from energy_sim.agents.home.homes import (
-    BATTERY,
-    EV,
-    LOAD,
-    SOLAR,
     Nature,
     car_arrives,
     make_homes,
@@ -19,6 +15,7 @@ from energy_sim.agents.home.homes import (
     voltage_pu,
 )
 from energy_sim.agents.home.surroundings import Village, forecast_kw
+from energy_sim.agents.model import BATTERY, EV, LOAD, SOLAR
 from energy_sim.errors import ConfigError
 
 PLACE, ZONE, NOON_S = (47.38, 8.54), "Europe/Zurich", 1783503000.0

@@ -9,9 +9,8 @@ import pytest
 from energy_sim.agents import coordination
 from energy_sim.agents.grid.known_agents import Seats
 from energy_sim.agents.grid.situation import Layout, gather
-from energy_sim.agents.home.brain import RefusedError
 from energy_sim.agents.language_model import LanguageModel, Problem, Settings, question, settings_from
-from energy_sim.agents.messages import Registration
+from energy_sim.agents.messages import RefusedError, Registration
 from energy_sim.agents.model import BATTERY, LOAD, SOLAR, Grid, Plan, Resources, Rules, Tie, Transformer
 from energy_sim.agents.plan_checks import check_plan
 from energy_sim.errors import ConfigError

@@ -14,13 +14,13 @@ from energy_sim.agents.anomalies import check_skew
 from energy_sim.agents.estimates import AgentState, agent_state
 from energy_sim.agents.grid import registry
 from energy_sim.agents.grid.registry import Lease
-from energy_sim.agents.home.brain import RefusedError
 from energy_sim.agents.messages import (
     MOST_TOLD,
     SLACK_KW,
     Ack,
     Anomaly,
     Answer,
+    RefusedError,
     Registration,
     Report,
     StandingLimit,

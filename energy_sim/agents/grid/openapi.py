@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from energy_sim.agents.http_server import ErrorBody
 from energy_sim.agents.messages import Answer, Message, Registered, Registration, Report, Scenario
 
 _REF = "#/components/schemas/{model}"
@@ -19,12 +20,6 @@ _WHY = {
     413: "the body is larger than 64 kB",
     422: "the body or a parameter cannot be used; the message says why",
 }
-
-
-class ErrorBody(Message):
-    """Every answer that is no success."""
-
-    error: str
 
 
 class Coordinate(Message):

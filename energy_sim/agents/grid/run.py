@@ -5,11 +5,7 @@ run_grid(config, host="127.0.0.1", port=8000, clock="lock-step")
 
 import logging
 import os
-import signal
 from pathlib import Path
-from typing import Any
-
-import uvicorn
 
 from energy_sim.agents.audit.csv_log import CsvLog
 from energy_sim.agents.audit.log import AuditLog
@@ -18,7 +14,7 @@ from energy_sim.agents.grid.cycles import Cycles
 from energy_sim.agents.grid.polling import Poller
 from energy_sim.agents.grid.registry import read_or_make_secret
 from energy_sim.agents.grid.server import make_grid_app
-from energy_sim.agents.home.run import KEEP_ALIVE_S, check_address, keep_what_is_there
+from energy_sim.agents.http_server import check_address, serve
 from energy_sim.agents.language_model import LanguageModel, settings_from
 from energy_sim.config import Config
 from energy_sim.database import open_database
@@ -72,33 +68,6 @@ def run_grid(
         cycles = Cycles(grid, poller, LanguageModel(settings) if settings else None, log)
         logger.info("grid agent listen=%s:%d clock=%s agents=%d", host, port, clock, len(grid.seats))
         app = make_grid_app(cycles, key)
-        keep_what_is_there()
-        _serve(app, host, port, {"ssl_certfile": ssl_certfile, "ssl_keyfile": ssl_keyfile})
+        serve(app, host, port, ssl_certfile, ssl_keyfile)
     finally:
         engine.dispose()
-
-
-def _serve(app: Any, host: str, port: int, tls: dict[str, Path | None]) -> None:
-    """Run uvicorn; it raises the signal that ended it once more afterwards, which is then no news."""
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        uvicorn.run(
-            app,
-            host=host,
-            port=port,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            backlog=2048,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=1,
-            **{name: str(path) for name, path in tls.items() if path is not None},  # type: ignore[arg-type]
-        )
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -39,13 +39,11 @@ from energy_sim.agents.grid.openapi import (
 )
 from energy_sim.agents.grid.registry import same
 from energy_sim.agents.grid.view import agents_view, compact, result_view, status_view
-from energy_sim.agents.home.brain import RefusedError
-from energy_sim.agents.messages import Answer, Registered, Registration, Report
+from energy_sim.agents.http_server import MOST_BODY, NO_WEB_PAGES, one_line
+from energy_sim.agents.messages import Answer, RefusedError, Registered, Registration, Report
 
 logger = logging.getLogger(__name__)
 
-MOST_BODY = 64 * 1024
-MOST_LINE = 500  # of an error, characters
 VERSION = version("kraftflyt")
 _DONE = ("transfers", "orders", "anomalies")  # in each answer about a cycle
 _HERE = re.compile(r"https?://(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?\Z", re.IGNORECASE)
@@ -190,7 +188,7 @@ def _add_agents(app: FastAPI, cycles: Cycles, key: str) -> None:
 
 def _check_key(request: Request, key: str) -> None:
     if not key and "origin" in request.headers:  # a page somewhere has its reader's browser ask
-        raise RefusedError("without KRAFTFLYT_AGENTS_KEY nothing is done for a web page; ask without Origin", 403)
+        raise RefusedError(NO_WEB_PAGES, 403)
     if key and not same(request.headers.get("authorization", ""), f"Bearer {key}"):
         raise RefusedError("the fleet key is missing or wrong; send it as Authorization: Bearer", 401)
 
@@ -231,28 +229,23 @@ def _parse(model: type[Model], raw: bytes) -> Model:
         raise RefusedError(first_faults(error), 422) from error
 
 
-def _line(text: str) -> str:
-    """One line of it, for what is sent can stand in an error: names of fields, of agents."""
-    return " ".join(text.split())[:MOST_LINE]
-
-
 def _answer_errors(app: FastAPI) -> None:
     """Every error as {"error": one line}."""
 
     async def refused(_: Request, error: Exception) -> Response:
         status = error.status if isinstance(error, RefusedError) else 500
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-        return JSONResponse({"error": _line(str(error))}, status, headers)
+        return JSONResponse({"error": one_line(str(error))}, status, headers)
 
     async def http(_: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        return JSONResponse({"error": _line(str(error.detail))}, error.status_code, headers=error.headers)
+        return JSONResponse({"error": one_line(str(error.detail))}, error.status_code, headers=error.headers)
 
     async def invalid(_: Request, error: Exception) -> Response:
         found = error.errors() if isinstance(error, RequestValidationError) else []
         lines = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in found[:3]]
-        return JSONResponse({"error": _line("; ".join(lines))}, 422)
+        return JSONResponse({"error": one_line("; ".join(lines))}, 422)
 
     async def broken(_: Request, error: Exception) -> Response:
         logger.error("request failed", exc_info=error)

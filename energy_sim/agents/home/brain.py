@@ -16,8 +16,7 @@ from typing import Literal
 
 from energy_sim.agents import failsafe
 from energy_sim.agents.failsafe import Heartbeat, Limit, Mode, Rules, State
-from energy_sim.agents.messages import MOST_TOLD, Ack, AckState, Anomaly, Answer, Event
-from energy_sim.errors import DataError
+from energy_sim.agents.messages import MOST_TOLD, Ack, AckState, Anomaly, Answer, Event, RefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -27,15 +26,6 @@ SCHEDULE_TIMES = 3  # heartbeat timeouts that standing orders are kept through s
 MOST_ACKS = 100  # kept for the next report; older ones are let go
 MOST_ORDERS = 64
 SLACK_KW = 1e-6
-
-
-class RefusedError(DataError):
-    """A request that is understood and refused; ``status`` is the HTTP status that says so."""
-
-    def __init__(self, message: str, status: int) -> None:
-        """Keep both."""
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,15 +21,14 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from energy_sim.agents.messages import Kind, Nameplate, Role
+from energy_sim.agents.messages import Nameplate, Role
+from energy_sim.agents.model import BATTERY, EV, KINDS, LOAD, SOLAR
 from energy_sim.devices.battery import Batteries, reach_of, step_batteries
 from energy_sim.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-KINDS: tuple[Kind, ...] = ("load", "ev", "battery", "solar")
-LOAD, EV, BATTERY, SOLAR = range(4)
 
 FUSE_KW = 17.25  # of a home: three phases of 25 A at 230 V; what its load can ever be
 ESSENTIAL_SHARE = 0.4  # of a load that cannot be curtailed; assumed: lighting, cold, communication, started programmes

@@ -18,10 +18,8 @@ import numpy as np
 
 from energy_sim.agents.anomalies import HomeLimits, HomeValues, check_home, standing
 from energy_sim.agents.failsafe import Rules
-from energy_sim.agents.home.brain import Bounds, Brain, OnSilence, RefusedError
+from energy_sim.agents.home.brain import Bounds, Brain, OnSilence
 from energy_sim.agents.home.homes import (
-    BATTERY,
-    LOAD,
     Floats,
     Flows,
     Homes,
@@ -36,7 +34,8 @@ from energy_sim.agents.home.homes import (
 from energy_sim.agents.home.simulated_time import ClockKind, World, pieces
 from energy_sim.agents.home.slices import Slices, StepAhead, in_watts, pick, put, put_one, resource_states
 from energy_sim.agents.home.surroundings import FORECAST_STEP_S, Village, forecast_kw
-from energy_sim.agents.messages import Ack, Answer, Event, Report, SimulateRequest
+from energy_sim.agents.messages import Ack, Answer, Event, RefusedError, Report, SimulateRequest
+from energy_sim.agents.model import BATTERY, LOAD
 
 logger = logging.getLogger(__name__)
 

@@ -4,17 +4,13 @@ run_agents(config.agents, ["home_1"], "transformer_A", role="home", port=8001, g
 """
 
 import asyncio
-import gc
-import ipaddress
 import logging
-import signal
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI
 
 from energy_sim.agents.audit.csv_log import CsvLog
@@ -26,14 +22,11 @@ from energy_sim.agents.home.reporting import Reporter, Settings
 from energy_sim.agents.home.server import make_app
 from energy_sim.agents.home.simulated_time import ClockKind, World, start_moment
 from energy_sim.agents.home.surroundings import Village
+from energy_sim.agents.http_server import check_address, serve
 from energy_sim.agents.messages import Role
 from energy_sim.config import AgentsConfig
-from energy_sim.errors import ConfigError
 
 logger = logging.getLogger(__name__)
-
-LOOPBACK_NAMES = {"localhost"}
-KEEP_ALIVE_S = 75  # idle connections: longer than who asks keeps them, so that none closes as a request sets out
 
 
 def make_local_agents(
@@ -135,40 +128,8 @@ def run_agents(
         await asyncio.gather(task, return_exceptions=True)
 
     app = make_app(agents, host=many, key=key, tokens=reporter.tokens, name=name, lifespan=along)
-    keep_what_is_there()
     logger.info("agents=%d first=%s listen=%s:%d grid=%s clock=%s", len(agents), ids[0], host, port, grid_url, kind)
-    # uvicorn raises the signal that ended it once more afterwards: to the ones here, which take it for no news
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        uvicorn.run(
-            app,
-            host=host,
-            port=port,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=1,
-            ssl_certfile=ssl_certfile,
-            ssl_keyfile=ssl_keyfile,
-        )
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def keep_what_is_there() -> None:
-    """Leave modules and whatever has been made so far out of every later search for garbage, and search seldom.
-
-    They stay to the end anyway, and looking through them holds everybody up for 50 ms, in the midst of a cycle.
-    """
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    serve(app, host, port, ssl_certfile, ssl_keyfile)
 
 
 def _say_end(task: asyncio.Task[None]) -> None:
@@ -182,22 +143,6 @@ async def keep_time(agents: LocalAgents) -> None:
     while True:
         agents.advance()
         await asyncio.sleep(1.0)
-
-
-def check_address(host: str, key: str) -> None:
-    """See that an address beyond this machine is not open to everybody.
-
-    Raises:
-        ConfigError: it is, and there is no key.
-    """
-    try:
-        local = ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        local = host in LOOPBACK_NAMES
-    if not local and not key:
-        raise ConfigError(
-            f"--host {host}: others could reach it and there is no key; set KRAFTFLYT_AGENTS_KEY or listen on 127.0.0.1"
-        )
 
 
 def _in_url(host: str) -> str:

@@ -21,21 +21,14 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from energy_sim.agents.home.brain import RefusedError
 from energy_sim.agents.home.local_agents import LocalAgents
-from energy_sim.agents.messages import MAX_RESOURCES, Ack, Event, Report, Role, SimulateRequest
+from energy_sim.agents.http_server import MOST_BODY, NO_WEB_PAGES, ErrorBody, one_line
+from energy_sim.agents.messages import MAX_RESOURCES, Ack, Event, RefusedError, Report, Role, SimulateRequest
 from energy_sim.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-MOST_BYTES = 64 * 1024
 MOST_NAMED = 1000
-
-
-class ErrorBody(BaseModel):
-    """What went wrong, one line."""
-
-    error: str
 
 
 class Info(BaseModel):
@@ -180,7 +173,7 @@ def _json(report: Report) -> Response:
 
 
 def _error(status: int, line: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": " ".join(line.split())[:500]}, status, headers=dict(headers or {}))
+    return JSONResponse({"error": one_line(line)}, status, headers=dict(headers or {}))
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:
@@ -215,7 +208,7 @@ class _BodyLimit:
             await self._app(scope, receive, send)
             return
         if not self._for_pages and any(name == b"origin" for name, _ in scope["headers"]):
-            refusal = _error(403, "without KRAFTFLYT_AGENTS_KEY nothing is done for a web page; ask without Origin")
+            refusal = _error(403, NO_WEB_PAGES)
             await refusal(scope, receive, send)
             return
         parts, size = [], 0
@@ -225,8 +218,8 @@ class _BodyLimit:
                 return  # gone
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > MOST_BYTES:
-                refusal = _error(413, f"body: more than {MOST_BYTES} bytes; send less")
+            if size > MOST_BODY:
+                refusal = _error(413, f"body: more than {MOST_BODY} bytes; send less")
                 await refusal(scope, receive, send)
                 return
             if not message.get("more_body", False):

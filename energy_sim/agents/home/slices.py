@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from energy_sim.agents.home.homes import BATTERY, KINDS, Floats, Flows, Homes, HomesState
+from energy_sim.agents.home.homes import Floats, Flows, Homes, HomesState
 from energy_sim.agents.messages import ResourceState
+from energy_sim.agents.model import BATTERY, KINDS
 
 Arrays = TypeVar("Arrays")
 

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from energy_sim.agents.home.homes import LOAD, SOLAR, Floats, Homes, Nature
+from energy_sim.agents.home.homes import Floats, Homes, Nature
+from energy_sim.agents.model import LOAD, SOLAR
 from energy_sim.devices.appliance_kinds import NAMES
 from energy_sim.devices.house import Conditions, HouseModel, make_houses
 from energy_sim.devices.sky import Place
