@@ -61,6 +61,31 @@ def test_scenarios_set_solar_load_and_charge_and_report_the_anomaly_of_each():
     assert (parts(held)["load"].wanted_kw, parts(held)["load"].power_kw) == (3.0, 2.0)
 
 
+def test_a_scenario_set_by_hand_is_there_when_the_grid_agent_asks_next_and_gone_in_the_cycle_after():
+    bench = Bench()
+    bench.agents.simulate(0, SimulateRequest(scenario=2))
+    assert [parts(bench.cycle(cycle=n, limit=FREE))["load"].power_kw == 3.0 for n in (1, 2)] == [True, False]
+
+
+def test_with_the_real_clock_a_scenario_holds_for_some_reports_obeys_orders_and_ends():
+    bench = Bench("real")
+    bench.agents.hear(0, bench.answer(limit=FREE))
+    bench.agents.hear(0, bench.answer(limit=FREE))  # the first after a silence is a heartbeat alone
+    bench.agents.simulate(0, SimulateRequest(scenario=4))
+    for _ in range(2):
+        bench.now += 5.0
+        bench.agents.advance()
+        now = parts(bench.agents.report(0))
+        assert (now["load"].power_kw, now["solar"].power_kw, now["battery"].soc) == (3.0, -0.2, 0.7)
+    assert parts(bench.agents.report(1))["load"].power_kw != 3.0  # nobody else plays it
+    bench.agents.curtail(0, Event(resource_id="home_1/load", power_kw=2.0))
+    bench.agents.advance()
+    assert parts(bench.agents.report(0))["load"].power_kw == 2.0
+    bench.now += 10.0
+    bench.agents.advance()
+    assert parts(bench.agents.report(0))["load"].wanted_kw != 3.0
+
+
 def test_an_order_is_acknowledged_holds_at_once_and_ends_when_it_is_no_longer_in_the_answer():
     bench = Bench()
     bench.cycle(limit=FREE, ev_kwh=30.0)

@@ -251,7 +251,7 @@ def listening(pid):
 def test_a_fleet_is_heard_on_this_machine_alone_and_keeps_its_key_to_itself(tmp_path):
     key = secrets.token_urlsafe(24)
     config = load_config()
-    command = cli_command(config, tmp_path, "lock-step", log_level="DEBUG")
+    command = cli_command(config, tmp_path, "real", log_level="DEBUG")
     fleet = Fleet(tmp_path, make_members(1, 1, tuple(config.agents.transformers)), command, key)
 
     async def run():
@@ -266,8 +266,10 @@ def test_a_fleet_is_heard_on_this_machine_alone_and_keeps_its_key_to_itself(tmp_
                 if len((await fleet.ask("grid", "GET", "/agents")).body["agents"]) == 2:
                     break
                 await asyncio.sleep(0.1)
-            reply = await fleet.ask("grid", "POST", "/coordinate", {"scenario": 2})
+            assert (await fleet.ask("home_1", "POST", "/simulate", {"scenario": 2})).body["anomaly"]
+            reply = await fleet.ask("grid", "POST", "/coordinate")  # asks, and finds the scenario there
             assert (reply.ok, reply.body["failed"], len(reply.body["answered"])) == (True, {}, 2)
+            assert reply.body["transformers"][0]["load_kw"] == pytest.approx(2.9)
             return pids
         finally:
             await fleet.stop()

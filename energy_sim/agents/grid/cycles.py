@@ -1,7 +1,8 @@
 """When the grid agent coordinates: by the clock, or when it is asked; always one cycle after the other.
 
-In lock-step a cycle asks every agent with a URL (/simulate), plans, and sends what is new (/curtail). With a real
-clock agents report by themselves and a cycle runs every ``cycle_s`` on what is there.
+A cycle that somebody asks for asks every agent with a URL (/simulate), plans, and sends what is new (/curtail); in
+lock-step there are no others. With a real clock agents also report by themselves, and a cycle runs every ``cycle_s``
+on what is there.
 """
 
 import asyncio
@@ -86,17 +87,17 @@ class Cycles:
                 logger.exception("leases not stored, tried again later agents=%d", len(names))
                 return
 
-    async def run(self, scenario: int | None = None) -> CycleResult:
+    async def run(self, scenario: int | None = None, *, asks: bool = True) -> CycleResult:
         """One cycle; a second one waits for it.
 
         Args:
             scenario: 1 to 4, one of the test scenarios at every home that is asked.
+            asks: whether agents with a URL are asked and told; without, what they reported is taken.
         """
         async with self._one:
             grid = self.grid
             began_s = asyncio.get_running_loop().time()
             grid.begin_cycle()
-            asks = grid.clock_kind == "lock-step"
             failed = await self._ask(scenario) if asks else {}
             situation = grid.gather(failed)
             plan = await asyncio.to_thread(grid.decide, situation)
@@ -168,7 +169,7 @@ class Cycles:
         return replace(better, planner="language model", validation=reason)
 
     async def _run(self) -> None:
-        await self.run()
+        await self.run(asks=self.grid.clock_kind == "lock-step")
 
     async def _save(self) -> None:
         """Write what is there to be written; nobody waits longer than a deadline for a disk that takes its time."""

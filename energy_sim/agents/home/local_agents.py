@@ -44,6 +44,7 @@ Log = Callable[[str, str, str, float | None, str], None]  # agent, kind, resourc
 SCENARIOS = {1: (3.0, 1.0, 0.8), 2: (0.1, 3.0, 0.2), 3: (4.0, 1.0, 0.5), 4: (0.2, 3.0, 0.7)}  # solar, load, soc
 LIMITS = HomeLimits()
 LEAST_STEP_S = 1.0  # of a scenario with the real clock
+SCENARIO_HOLDS_S = 15.0  # by the wall clock: some reports and cycles see it
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class LocalAgents:
             for i, row in enumerate(homes.has.tolist())
         ]
         self._slices = Slices(homes)
+        self._kept: dict[int, tuple[Extras, float]] = {}  # scenarios that hold, and until when
         self._ahead: StepAhead | None = None
         self._ahead_s = float("-inf")
         self._clear_of: tuple[float, Floats] | None = None
@@ -132,6 +134,12 @@ class LocalAgents:
         since_s = float(self.state.time_s[0])
         for begin_s, dt_s in pieces(since_s, self.world.target_s(self.clock(), since_s)):
             self._step(everyone, begin_s, dt_s)
+        if self.world.clock == "real":
+            for i, (extras, until_s) in list(self._kept.items()):
+                if self.clock() < until_s:
+                    self._play(i, extras)
+                else:
+                    del self._kept[i]
 
     def follow_clock(self, kind: ClockKind) -> None:
         """Take over the grid agent's kind of clock; the real one goes on from the moment that it is now."""
@@ -144,6 +152,9 @@ class LocalAgents:
     def simulate(self, i: int, request: SimulateRequest) -> Report:
         """One cycle of one agent, by the request's time in lock-step and by its own with the real clock.
 
+        A scenario holds through the next cycle that the grid agent asks for, and with the real clock for
+        `SCENARIO_HOLDS_S`, so that who sets it at a home and lets the grid agent coordinate then finds it there.
+
         Raises:
             RefusedError: 409, the cycle was asked before.
             DataError: the answer in it cannot be taken.
@@ -154,25 +165,43 @@ class LocalAgents:
             self.hear(i, request.answer)
         if request.ev_kwh is not None:
             self.state = car_arrives(self.homes, self.state, i, request.ev_kwh)
-        which = self._one[i]
-        if request.scenario is not None:
-            soc = np.full(len(self), SCENARIOS[request.scenario][2])
-            chosen = np.zeros(len(self), dtype=bool)
-            chosen[i] = True
-            self.state = set_soc(self.homes, self.state, chosen, soc)
-        extras = Extras(request.scenario, parked=request.scenario is not None and not request.ev_kwh)
+        extras = self._extras(i, request)
         if self.world.clock == "lock-step":
+            self._set_soc(i, extras)
             dt_s = request.step_s or self.world.step_s
             begin_s = float(self.state.time_s[i]) if request.time_s is None else max(request.time_s - dt_s, 0.0)
             if request.cycle is not None and begin_s != self._ahead_s and len(self) > 1:
                 self._step_ahead(begin_s, dt_s, extras)
-            self._step(which, begin_s, dt_s, extras)
+            self._step(self._one[i], begin_s, dt_s, extras)
         else:
             self.advance()
-            if request.scenario is not None or request.ev_kwh is not None:
-                self._step(which, float(self.state.time_s[i]), LEAST_STEP_S, extras)
-                self.state.time_s[i] -= LEAST_STEP_S
+            if request.ev_kwh is not None and i not in self._kept:
+                self._play(i, extras)
         return self.report(i)
+
+    def _extras(self, i: int, request: SimulateRequest) -> Extras:
+        """What holds for this cycle of an agent: the request's scenario, or the one that still holds."""
+        extras = Extras(request.scenario, parked=request.scenario is not None and not request.ev_kwh)
+        by_hand = request.answer is None and request.cycle is None
+        real = self.world.clock == "real"
+        if request.scenario is not None and (real or by_hand):
+            self._kept[i] = extras, self.clock() + SCENARIO_HOLDS_S
+        elif request.scenario is not None or by_hand:
+            self._kept.pop(i, None)
+        elif not real and i in self._kept:
+            return self._kept.pop(i)[0]
+        return extras
+
+    def _set_soc(self, i: int, extras: Extras) -> None:
+        if extras.scenario is not None:
+            chosen = np.arange(len(self)) == i
+            self.state = set_soc(self.homes, self.state, chosen, np.full(len(self), SCENARIOS[extras.scenario][2]))
+
+    def _play(self, i: int, extras: Extras) -> None:
+        """With the real clock: a short step of one agent that takes no time."""
+        self._set_soc(i, extras)
+        self._step(self._one[i], float(self.state.time_s[i]), LEAST_STEP_S, extras)
+        self.state.time_s[i] -= LEAST_STEP_S
 
     def hear(self, i: int, answer: Answer) -> None:
         """Take an answer of the grid agent.
