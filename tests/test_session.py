@@ -795,6 +795,8 @@ def test_sessions_unused_for_thirty_days_are_deleted_with_all_they_have(process,
         "ledger_members": 0,
         "ledger_blocks": 0,
         "ledger_entries": 0,
+        "agents": 0,
+        "agents_clock": 0,
     }
 
 

@@ -161,6 +161,9 @@ asyncio.run(run())
         pids = [int(text) for text in parent.stdout.readline().split()]
         try:
             assert len(pids) == 3
+            ends = time.monotonic() + 5.0
+            while not in_state(pids[1], "T") and time.monotonic() < ends:
+                time.sleep(0.02)
             assert in_state(pids[1], "T")
             parent.kill()
             ends = time.monotonic() + 2.0

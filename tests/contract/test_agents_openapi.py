@@ -64,6 +64,8 @@ def fitted(case, who):
         body["resources"] = [r for r in body["resources"] if isinstance(r, dict)][:1]
         for state in body["resources"]:
             state.update(id="home_1/load", min_kw=0.0, power_kw=1.0, wanted_kw=2.0, max_kw=2.0)
+        for anomaly in body.get("anomalies", ()):
+            anomaly["where"] = "home_1"
     elif path.endswith("/simulate"):
         body["cycle"] = next(counts)
     elif path.endswith("/curtail"):

@@ -92,7 +92,7 @@ def events_of(live):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=35, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(street=streets())
 def test_at_every_tick_energy_and_money_balance(street):
     live, events = street

@@ -14,7 +14,7 @@ from energy_sim.trading.matching import match_trades, share_pool
 from energy_sim.trading.model import Market, Storage
 
 CLOSE_KWH = 1e-9
-SETTINGS = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 energies = st.one_of(st.just(0.0), st.floats(0, 100), st.floats(0, 0.02))
 limits = st.one_of(st.just(0.0), st.just(np.inf), st.floats(0, 20), st.floats(0, 1000))

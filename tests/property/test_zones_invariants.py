@@ -104,7 +104,7 @@ def _check_no_live_route(network, period, headroom_left, switches, slack):
             assert room <= 1e-6 + 10 * slack
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(runs())
 def test_invariants_hold_on_random_networks(case):
     network, inputs, switches, factors = case
