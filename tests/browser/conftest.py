@@ -47,20 +47,28 @@ def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[boo
             each.quit()
 
 
+def close_pages(driver: webdriver.Chrome) -> None:
+    """Leave one empty window: a page that is left open goes on ticking and drawing while others are tested."""
+    first, *others = driver.window_handles
+    for window in others:
+        driver.switch_to.window(window)
+        driver.close()
+    driver.switch_to.window(first)
+    driver.get("about:blank")
+
+
 @pytest.fixture(scope="module")
-def chromium(request: pytest.FixtureRequest, browsers: Callable[[bool], webdriver.Chrome]) -> webdriver.Chrome:
+def chromium(
+    request: pytest.FixtureRequest, browsers: Callable[[bool], webdriver.Chrome]
+) -> Iterator[webdriver.Chrome]:
     """A browser with one empty window of 1440 x 900, in which nothing is emulated."""
     found = browsers(request.module.__name__.rpartition(".")[2] not in MOVING)
-    first, *others = found.window_handles
-    for window in others:
-        found.switch_to.window(window)
-        found.close()
-    found.switch_to.window(first)
+    close_pages(found)
     found.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     found.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     found.set_window_size(1440, 900)
-    found.get("about:blank")
-    return found
+    yield found
+    close_pages(found)
 
 
 @pytest.fixture
