@@ -44,6 +44,7 @@ Log = Callable[[str, str, str, float | None, str], None]  # agent, kind, resourc
 SCENARIOS = {1: (3.0, 1.0, 0.8), 2: (0.1, 3.0, 0.2), 3: (4.0, 1.0, 0.5), 4: (0.2, 3.0, 0.7)}  # solar, load, soc
 LIMITS = HomeLimits()
 LEAST_STEP_S = 1.0  # of a scenario with the real clock
+FRESH_S = 0.25  # by the wall clock: who is asked so soon after all went on is not moved again
 SCENARIO_HOLDS_S = 15.0  # by the wall clock: some reports and cycles see it
 
 
@@ -100,6 +101,7 @@ class LocalAgents:
             for i, row in enumerate(homes.has.tolist())
         ]
         self._slices = Slices(homes)
+        self._advanced_s = float("-inf")  # by the wall clock
         self._kept: dict[int, tuple[Extras, float]] = {}  # scenarios that hold, and until when
         self._ahead: StepAhead | None = None
         self._ahead_s = float("-inf")
@@ -134,6 +136,7 @@ class LocalAgents:
         since_s = float(self.state.time_s[0])
         for begin_s, dt_s in pieces(since_s, self.world.target_s(self.clock(), since_s)):
             self._step(everyone, begin_s, dt_s)
+        self._advanced_s = self.clock()
         if self.world.clock == "real":
             for i, (extras, until_s) in list(self._kept.items()):
                 if self.clock() < until_s:
@@ -174,9 +177,10 @@ class LocalAgents:
                 self._step_ahead(begin_s, dt_s, extras)
             self._step(self._one[i], begin_s, dt_s, extras)
         else:
-            self.advance()
-            if request.ev_kwh is not None and i not in self._kept:
-                self._play(i, extras)
+            if self.clock() - self._advanced_s > FRESH_S:
+                self.advance()
+            if i in self._kept or request.ev_kwh is not None:
+                self._play(i, self._kept[i][0] if i in self._kept else extras)
         return self.report(i)
 
     def _extras(self, i: int, request: SimulateRequest) -> Extras:
