@@ -39,14 +39,16 @@ class Fleet:
     pid: int
     hosts: tuple[Host, ...]
 
-    def coordinate(self, scenario: int | None = None, timeout_s: float = 30.0) -> tuple[dict[str, Any], float]:
+    def coordinate(
+        self, scenario: int | None = None, timeout_s: float = 30.0, *, polled: bool = True
+    ) -> tuple[dict[str, Any], float]:
         """Run one cycle, one of the test scenarios where it is given: its result, and the seconds it took.
 
         Raises:
             ValueError: the grid agent does not answer, or not as it should.
         """
         began = monotonic()
-        reply = ask("POST", f"{self.url}/coordinate", {"scenario": scenario}, timeout_s=timeout_s)
+        reply = ask("POST", f"{self.url}/coordinate", {"scenario": scenario, "ask": polled}, timeout_s=timeout_s)
         took = monotonic() - began
         if not reply.ok:
             raise ValueError(f"POST /coordinate: {reply.why}")

@@ -157,9 +157,9 @@ def pushed_rows(folder: Path, homes: int, repeats: int) -> list[Row]:
     report_s = 3.0 if homes > 100 else 0.5
     with started_fleet(folder, _shared(homes), "real", 0.0, report_s) as fleet:
         time.sleep(report_s)
-        fleet.coordinate()
+        fleet.coordinate(polled=False)
         rounds = [_round(fleet, report_s) for _ in range(repeats)]
-        planned = [fleet.coordinate()[1] for _ in range(max(repeats, 3))]
+        planned = [fleet.coordinate(polled=False)[1] for _ in range(max(repeats, 3))]
         before, began = fleet.cpu_s(), time.monotonic()
         time.sleep(2 * report_s)
         rounds_s = (time.monotonic() - began) / report_s

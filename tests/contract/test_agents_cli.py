@@ -270,6 +270,7 @@ def test_a_fleet_is_heard_on_this_machine_alone_and_keeps_its_key_to_itself(tmp_
             reply = await fleet.ask("grid", "POST", "/coordinate")  # asks, and finds the scenario there
             assert (reply.ok, reply.body["failed"], len(reply.body["answered"])) == (True, {}, 2)
             assert reply.body["transformers"][0]["load_kw"] == pytest.approx(2.9)
+            assert (await fleet.ask("grid", "POST", "/coordinate", {"ask": False})).ok
             return pids
         finally:
             await fleet.stop()

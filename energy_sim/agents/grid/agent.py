@@ -329,12 +329,14 @@ class GridAgent:
     def _write_progress(self) -> None:
         seen = self.seats.unsaved()
         orders, self._unsaved_orders = self._unsaved_orders, {}
+        written = False
         try:
             registry.write_progress(self._engine, seen, orders, (NAME, self.cycle, self._time_s))
-        except Exception:
-            self.seats.put_back(seen)
-            self._unsaved_orders = orders | self._unsaved_orders
-            raise
+            written = True
+        finally:
+            if not written:
+                self.seats.put_back(seen)
+                self._unsaved_orders = orders | self._unsaved_orders
 
     def _let_stand(self, at: dict[str, Seat], orders: tuple[Order, ...]) -> None:
         by_agent: dict[str, list[Order]] = {}

@@ -92,11 +92,13 @@ class Cycles:
 
         Args:
             scenario: 1 to 4, one of the test scenarios at every home that is asked.
-            asks: whether agents with a URL are asked and told; without, what they reported is taken.
+            asks: whether agents with a URL are asked and told, as always in lock-step; without, what they reported is
+                taken.
         """
         async with self._one:
             grid = self.grid
             began_s = asyncio.get_running_loop().time()
+            asks = asks or grid.clock_kind == "lock-step"
             grid.begin_cycle()
             failed = await self._ask(scenario) if asks else {}
             situation = grid.gather(failed)
@@ -169,7 +171,7 @@ class Cycles:
         return replace(better, planner="language model", validation=reason)
 
     async def _run(self) -> None:
-        await self.run(asks=self.grid.clock_kind == "lock-step")
+        await self.run(asks=False)
 
     async def _save(self) -> None:
         """Write what is there to be written; nobody waits longer than a deadline for a disk that takes its time."""

@@ -23,9 +23,13 @@ _WHY = {
 
 
 class Coordinate(Message):
-    """What a cycle may be asked for: one of the four test scenarios at every home that is polled."""
+    """What a cycle may be asked for: one of the four test scenarios at every home that is polled.
+
+    Without ``ask`` nobody is polled where the clock is real: the cycle takes what was reported.
+    """
 
     scenario: Scenario | None = None
+    ask: Annotated[bool, Field(strict=True)] = True
 
 
 class Switch(Message):

@@ -141,7 +141,7 @@ def _add_steering(app: FastAPI, cycles: Cycles, key: str) -> None:
         _check_key(request, key)
         raw = await _body(request)
         asked = _parse(Coordinate, raw) if raw.strip() else Coordinate()
-        return _json(result_view(await cycles.run(asked.scenario), grid.clock_kind))
+        return _json(result_view(await cycles.run(asked.scenario, asks=asked.ask), grid.clock_kind))
 
     @app.post(
         "/planner",
